@@ -1,0 +1,1 @@
+"""Fine-tuning of PersonaPlex/Moshi on the codes that fisherprep writes."""

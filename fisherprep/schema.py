@@ -1,0 +1,254 @@
+"""Every table of a work folder, declared once: columns, types, units, version.
+
+Readers and writers build their Arrow schemas from here, ``docs/data_format.md`` is generated from here, and
+``finetune`` imports nothing of ``fisherprep`` but this file, ``manifest.py`` and ``checkpoint.py``.
+
+Legend: side ``a`` is channel 1 and side ``b`` channel 2 of a call; T is the number of Mimi frames of a call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
+
+SIDES = ("a", "b")
+SPLITS = ("train", "valid", "test", "excluded")
+"""``excluded``: the call shares a speaker with a held-out call of another split, so nothing may use it."""
+
+FRAME_RATE_HZ = 12.5
+"""Mimi frames per second (Moshi paper, arXiv 2410.00037, section 3.3.1; moshi/models/loaders.py FRAME_RATE)."""
+CODEC_RATE_HZ = 24_000
+"""Mimi's input sample rate (moshi/models/loaders.py SAMPLE_RATE)."""
+FRAME_SAMPLES = 1920
+"""Samples per frame: CODEC_RATE_HZ / FRAME_RATE_HZ."""
+NUM_CODEBOOKS = 8
+"""Codebooks per audio stream: one semantic, seven acoustic (Moshi paper, section 3.3.2)."""
+
+TEXT_PAD = 3
+"""Text row: no token on this frame (moshi LMModel.existing_text_padding_id)."""
+TEXT_EPAD = 0
+"""Text row: the frame before a word's first token (moshi LMModel.end_of_text_padding_id)."""
+MASKED = -1
+"""A target that takes no part in the loss (moshi LMModel.zero_token_id)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, its unit ("" where it has none) and one line of meaning."""
+
+    name: str
+    type: pa.DataType
+    doc: str
+    unit: str = ""
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the work folder; ``row`` says what one row is."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, with the table's name and version in its metadata."""
+        fields = [
+            pa.field(c.name, c.type, nullable=c.nullable, metadata={"unit": c.unit} if c.unit else None)
+            for c in self.columns
+        ]
+        return pa.schema(fields, metadata={"fisherprep.table": self.name, "fisherprep.version": str(SCHEMA_VERSION)})
+
+    def from_rows(self, rows: list[dict]) -> pa.Table:
+        """Rows (dicts holding every column) as an Arrow table of this schema.
+
+        Raises:
+            ValueError: a row lacks a column or has one too many.
+        """
+        names = {c.name for c in self.columns}
+        for row in rows:
+            if row.keys() != names:
+                odd = sorted(names ^ row.keys())
+                raise ValueError(f"table {self.name}: a row must hold exactly the declared columns; differs in {odd}")
+        return pa.Table.from_pylist(rows, schema=self.schema)
+
+
+_S, _F32, _F64 = pa.string(), pa.float32(), pa.float64()
+_FLAGS = pa.list_(pa.string())
+_CODES = pa.list_(pa.list_(pa.int16()), NUM_CODEBOOKS)
+_CALL = Column("call_id", _S, "the call, unique in the work folder: fe_03_NNNNN for Fisher")
+_SIDE = Column("side", _S, "a (channel 1) or b (channel 2)")
+
+
+def _per_side(name: str, type_: pa.DataType, doc: str, unit: str = "") -> tuple[Column, Column]:
+    return (
+        Column(f"{name}_a", type_, f"{doc}, side a", unit, nullable=True),
+        Column(f"{name}_b", type_, f"{doc}, side b", unit, nullable=True),
+    )
+
+
+CONVERSATIONS = Table(
+    "conversations",
+    "a call",
+    (
+        _CALL,
+        Column("corpus", _S, "name of the dataset (fisher, coffee, ...)"),
+        Column("part", pa.int8(), "Fisher part, 1 or 2", nullable=True),
+        Column("audio_root", pa.int16(), "index into the roots listed in work.json"),
+        Column("audio_file", _S, "audio file relative to that root, with forward slashes"),
+        Column("audio_format", _S, "what the content is: sphere-ulaw-shorten, sphere-ulaw, wav-pcm16, ..."),
+        Column("audio_bytes", pa.int64(), "size of the audio file", "bytes"),
+        Column("audio_sha256", _S, "hash of the audio file"),
+        Column("sample_rate_hz", pa.int32(), "rate of the audio file", "Hz"),
+        Column("num_samples", pa.int64(), "decoded samples per channel", "samples"),
+        Column("duration_s", _F64, "num_samples / sample_rate_hz", "s"),
+        Column("transcript_file", _S, "transcript relative to its root", nullable=True),
+        Column("transcriber", _S, "ldc, bbn, script or unknown"),
+        Column("date_time", _S, "start of the call, ISO 8601, as the release states it", nullable=True),
+        Column("topic_id", _S, "ENGnn; null where the table leaves it empty", nullable=True),
+        Column("topic_title", _S, "title of the topic", nullable=True),
+        Column("topic_text", _S, "what the speakers were asked to discuss", nullable=True),
+        Column("signal_grade", _F32, "SIG_GRADE of calldata, as given", nullable=True),
+        Column("conversation_grade", _F32, "CNV_GRADE of calldata, as given", nullable=True),
+        *_per_side("pin", _S, "speaker's PIN"),
+        *_per_side("speaker", _S, "identity used for splits and voices: the PIN, or call and side where there is none"),
+        *_per_side("sex", _S, "m or f, of calldata"),
+        *_per_side("dialect", _S, "a (American) or o (other), of calldata"),
+        *_per_side("phone_number", _S, "encrypted number, of calldata"),
+        *_per_side("phone_set", _S, "speaker-phone, headset, ear-bud, hand-held"),
+        *_per_side("phone_type", _S, "cell, cordless, land-line"),
+        *_per_side("pin_sex", _S, "m or f, of pindata"),
+        *_per_side("age", pa.int16(), "age, of pindata", "years"),
+        *_per_side("education", pa.int16(), "education, of pindata", "years"),
+        *_per_side("native_language", _S, "native language, of pindata"),
+        *_per_side("where_raised", _S, "where the speaker was raised, of pindata"),
+        Column("role_prompt", _S, "prompt that came with the dialogue (domain data)", nullable=True),
+        Column("agent_side", _S, "a or b where only that side may be the agent; null: either", nullable=True),
+        Column("split", _S, "train, valid, test or excluded; no speaker is in two of the first three"),
+        Column("flags", _FLAGS, "see the flags below"),
+    ),
+)
+
+TURNS = Table(
+    "turns",
+    "one side's utterance, in order of start",
+    (
+        _CALL,
+        Column("turn", pa.int32(), "number of the turn in its call, from 0"),
+        _SIDE,
+        Column("start_s", _F64, "start, from the beginning of the audio", "s"),
+        Column("end_s", _F64, "end", "s"),
+        Column("text", _S, "the transcript's own text"),
+        Column("words", pa.list_(pa.string()), "normalised words, as aligned and tokenised"),
+        Column("flags", _FLAGS, "see the flags below"),
+    ),
+)
+
+WORDS = Table(
+    "words",
+    "a word on a channel",
+    (
+        _CALL,
+        _SIDE,
+        Column("turn", pa.int32(), "the turn it belongs to"),
+        Column("index", pa.int32(), "position in the turn's words, from 0"),
+        Column("word", _S, "the word, equal to turns.words[index]"),
+        Column("start_s", _F64, "start", "s"),
+        Column("end_s", _F64, "end", "s"),
+        Column("score", _F32, "log-likelihood per 10 ms frame, higher is better; null where nothing was heard", nullable=True),
+        Column("method", _S, "pocketsphinx, between (placed between its neighbours), proportional (letters of the turn), synthesis"),
+    ),
+)
+
+PERSONAS = Table(
+    "personas",
+    "one side of a call as the agent",
+    (
+        _CALL,
+        _SIDE,
+        Column("tone", _S, "tone of the conversation", nullable=True),
+        Column("topic", _S, "topic as the prompt words it", nullable=True),
+        Column("facts", pa.list_(pa.struct([("text", pa.string()), ("turns", pa.list_(pa.int32()))])),
+               "facts about this side, each with the turns that prove it"),
+        Column("name", _S, "first name, where the speaker said it", nullable=True),
+        Column("prompts", pa.list_(pa.string()), "prompts from the least to the most detailed"),
+        Column("labeler", _S, "who wrote them: topic, role, or a model's name"),
+        Column("request_key", _S, "hash of the request to the model", nullable=True),
+        Column("status", _S, "ok, or why the side has fewer prompts"),
+    ),
+)
+
+VOICES = Table(
+    "voices",
+    "a candidate voice prompt",
+    (
+        _CALL,
+        _SIDE,
+        Column("speaker", _S, "whose voice it is"),
+        Column("start_s", _F64, "start in the call", "s"),
+        Column("end_s", _F64, "end in the call", "s"),
+        Column("codes", _CODES, "[8, Tv] Mimi codes, -24 LUFS, streamed from a fresh state"),
+        Column("why", _S, "what qualifies the span"),
+    ),
+)
+
+CODES = Table(
+    "codes",
+    "a call, ready to train",
+    (
+        _CALL,
+        Column("corpus", _S, "name of the dataset"),
+        Column("split", _S, "as in conversations"),
+        Column("num_frames", pa.int32(), "T", "frames of 80 ms"),
+        Column("codes_a", _CODES, "[8, T] Mimi codes of side a"),
+        Column("codes_b", _CODES, "[8, T] Mimi codes of side b"),
+        Column("text_a", pa.list_(pa.int16()), "[T] text tokens of side a: PAD 3, EPAD 0, -1 where unknown"),
+        Column("text_b", pa.list_(pa.int16()), "[T] text tokens of side b"),
+        Column("prompts_a", pa.list_(pa.string()), "prompts with side a as the agent, least detailed first"),
+        Column("prompts_b", pa.list_(pa.string()), "prompts with side b as the agent"),
+        Column("agent_side", _S, "a or b where only that side may be the agent; null: either", nullable=True),
+        Column("voice_a", _CODES, "[8, Tv] voice prompt of side a; null where no span qualifies", nullable=True),
+        Column("voice_b", _CODES, "[8, Tv] voice prompt of side b", nullable=True),
+        Column("starts", pa.list_(pa.int32()), "frames at which a window may start: a turn begins, no word is under way", "frames"),
+        Column("speaker_a", _S, "identity of side a"),
+        Column("speaker_b", _S, "identity of side b"),
+        Column("shifted_a", pa.int32(), "text tokens of side a that moved to a later frame", "tokens"),
+        Column("shifted_b", pa.int32(), "text tokens of side b that moved to a later frame", "tokens"),
+        Column("provenance", _S, "JSON: codec and tokenizer (source, sha256, toy), resampler, fisherprep version"),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    "something left out, and why",
+    (
+        Column("stage", _S, "the stage that refused it"),
+        Column("call_id", _S, "the call", nullable=True),
+        Column("reason", _S, "short name of the reason, for counting"),
+        Column("place", _S, "file and line, or turn"),
+        Column("found", _S, "what was there"),
+        Column("expected", _S, "what should have been there"),
+        Column("fix", _S, "what to do about it"),
+    ),
+)
+
+TABLES = {t.name: t for t in (CONVERSATIONS, TURNS, WORDS, PERSONAS, VOICES, CODES, REJECTS)}
+
+FLAGS = {
+    # conversations
+    "no_topic": "calldata gives no topic",
+    "not_in_calldata": "the call has no row in calldata",
+    "pin_sex_conflict": "calldata's and pindata's sex of a PIN differ: the PIN may stand for two people",
+    "shares_heldout_speaker": "left out of every split because a speaker is in a held-out call",
+    # turns
+    "uncertain": "LDC transcriber: part of the words in (( )) was unclear",
+    "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
+    "empty": "no word is left once markup is removed",
+    "mended_times": "start and end were mended (order, or past the audio)",
+    "fallback": "alignment failed: word times are proportional to letters",
+}

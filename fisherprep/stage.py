@@ -1,0 +1,197 @@
+"""Running a stage: only the shards that are missing or out of date, each written whole, progress shown.
+
+A stage is a frozen description plus a function ``process(payload, config) -> ShardResult`` without hidden state. What is
+done is judged by fingerprints (stage version, schema version, configuration, inputs), never by the presence of a file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fisherprep.engine import Engine
+from fisherprep.schema import REJECTS, SCHEMA_VERSION, TABLES
+from fisherprep.workfolder import DoneRecord, WorkFolder, fingerprint
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Name and version of a stage and the tables it writes. Raise ``version`` when the same inputs give other rows."""
+
+    name: str
+    version: int
+    tables: tuple[str, ...]
+    process: Callable[[Any, dict[str, Any]], ShardResult]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One unit of work: ``inputs`` (JSON-able) says what it depends on, ``payload`` is what ``process`` is given."""
+
+    name: str
+    inputs: Any
+    payload: Any
+
+
+@dataclass
+class ShardResult:
+    """What a shard function returns: rows by table, rejects, and counters to be summed over shards."""
+
+    rows: dict[str, list[dict[str, Any]]]
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    counters: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """Counts over all shards of a stage, whether done now or before."""
+
+    shards: int
+    ran: int
+    removed: int
+    counters: Counter[str]
+    rows: Counter[str]
+    rejects: Counter[str]
+
+
+def reject(stage: str, call_id: str | None, reason: str, place: str, found: str, expected: str, fix: str) -> dict[str, Any]:
+    """A row of the rejects table."""
+    return dict(stage=stage, call_id=call_id, reason=reason, place=place, found=found, expected=expected, fix=fix)
+
+
+def _file_of(stage: str, table: str, shard: str) -> str:
+    return f"rejects/{stage}-{shard}.parquet" if table == "rejects" else f"{table}/{shard}.parquet"
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: WorkFolder
+    stage: Stage
+    shard: Shard
+    config: dict[str, Any]
+    fingerprint: str
+
+
+def _run_job(job: _Job) -> str:
+    """Process one shard and write it: tables first, completion record last. Runs in a worker."""
+    result = job.stage.process(job.shard.payload, job.config)
+    tables = {name: TABLES[name].from_rows(result.rows.get(name, [])) for name in job.stage.tables}
+    if result.rejects:
+        tables["rejects"] = REJECTS.from_rows(result.rejects)
+    outputs = {}
+    for name, table in tables.items():
+        relative = _file_of(job.stage.name, name, job.shard.name)
+        outputs[relative] = job.work.write_table(relative, table)
+    if "rejects" not in tables:
+        (job.work.path / _file_of(job.stage.name, "rejects", job.shard.name)).unlink(missing_ok=True)
+    counters = dict(result.counters)
+    counters.update({f"reject:{k}": v for k, v in Counter(r["reason"] for r in result.rejects).items()})
+    job.work.write_done(job.stage.name, job.shard.name, DoneRecord(job.fingerprint, outputs, counters))
+    return job.shard.name
+
+
+_WRITTEN_BY = {"conversations": "ingest", "turns": "ingest", "words": "align", "personas": "label", "codes": "encode"}
+
+
+def _writers(work: WorkFolder) -> dict[str, str]:
+    """Output file -> the stage whose completion record names it."""
+    stages = sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir())
+    return {file: stage for stage in stages for record in work.done(stage).values() for file in record.outputs}
+
+
+def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
+    """For each shard that has all of ``tables``: the hashes of their files, to be used as a stage's inputs.
+
+    Raises:
+        ValueError: one of the tables has not been written yet, or lacks shards that the others have.
+    """
+    hashes: dict[str, dict[str, str]] = {table: {} for table in tables}
+    for stage in sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir()):
+        for shard, record in work.done(stage).items():
+            for file, out in record.outputs.items():
+                table = file.split("/")[0]
+                if table in hashes and file == f"{table}/{shard}.parquet":
+                    hashes[table][shard] = out["sha256"]
+    every = set().union(*(set(h) for h in hashes.values()))
+    for table in tables:
+        if lacking := every - set(hashes[table]):
+            raise ValueError(
+                f"{work.path}: the {table} table lacks {len(lacking)} of {len(every)} shards (first: {min(lacking)}); "
+                f"run `fisherprep {_WRITTEN_BY[table]}` first"
+            )
+    if not every:
+        raise ValueError(f"{work.path}: no {tables[0]} table yet; run `fisherprep {_WRITTEN_BY[tables[0]]}` first")
+    return {shard: {table: hashes[table][shard] for table in tables} for shard in sorted(every)}
+
+
+def run_stage(
+    work: WorkFolder, stage: Stage, shards: Iterable[Shard], config: dict[str, Any], engine: Engine
+) -> StageSummary:
+    """Bring a stage up to date and return its counts.
+
+    Outputs of shards that are no longer planned are removed, so that the tables hold what the inputs hold.
+    """
+    _refuse_foreign_tables(work, stage)
+    planned = {shard.name: shard for shard in shards}
+    done = work.done(stage.name)
+    jobs = []
+    for shard in planned.values():
+        mark = fingerprint([stage.name, stage.version, SCHEMA_VERSION, config, shard.inputs])
+        if not _up_to_date(work, done.get(shard.name), mark):
+            jobs.append(_Job(work, stage, shard, config, mark))
+    removed = [name for name in done if name not in planned]
+    for name in removed:
+        _remove(work, stage, name)
+    _run_jobs(stage, jobs, engine, already=len(planned) - len(jobs))
+    return _summary(work, stage, ran=len(jobs), removed=len(removed))
+
+
+def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
+    for file, writer in _writers(work).items():
+        if writer != stage.name and file.split("/")[0] in stage.tables:
+            raise ValueError(
+                f"{work.path / file}: the {file.split('/')[0]} table of this folder was written by `{writer}`, so there is "
+                f"nothing for `{stage.name}` to do; go on with the next stage"
+            )
+
+
+def _up_to_date(work: WorkFolder, record: DoneRecord | None, mark: str) -> bool:
+    if record is None or record.fingerprint != mark:
+        return False
+    return all(
+        (file := work.path / relative).is_file() and file.stat().st_size == out["bytes"]
+        for relative, out in record.outputs.items()
+    )
+
+
+def _remove(work: WorkFolder, stage: Stage, shard: str) -> None:
+    (work.path / ".done" / stage.name / f"{shard}.json").unlink(missing_ok=True)
+    for table in (*stage.tables, "rejects"):
+        (work.path / _file_of(stage.name, table, shard)).unlink(missing_ok=True)
+
+
+def _run_jobs(stage: Stage, jobs: list[_Job], engine: Engine, already: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("shards"),
+               TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(stage.name, total=already + len(jobs), completed=already)
+        for _ in engine.map(_run_job, jobs):
+            progress.advance(task)
+
+
+def _summary(work: WorkFolder, stage: Stage, ran: int, removed: int) -> StageSummary:
+    counters: Counter[str] = Counter()
+    rows: Counter[str] = Counter()
+    records = work.done(stage.name)
+    for record in records.values():
+        counters.update(record.counters)
+        for file, out in record.outputs.items():
+            rows[file.split("/")[0]] += out["rows"]
+    rejects = Counter({k.removeprefix("reject:"): int(v) for k, v in counters.items() if k.startswith("reject:")})
+    plain = Counter({k: v for k, v in counters.items() if not k.startswith("reject:")})
+    return StageSummary(len(records), ran, removed, plain, rows, rejects)
