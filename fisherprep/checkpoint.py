@@ -77,8 +77,10 @@ def _local(directory: Path, name: str) -> Path:
         raise ValueError(f"{directory / CONFIG_NAME}: names the file {name!r}; expected a name inside the folder")
     if not file.is_file():
         present = ", ".join(sorted(p.name for p in directory.iterdir())[:12]) or "nothing"
-        raise ValueError(f"{file}: missing; found in that folder: {present}. "
-                         "Expected a checkpoint as `python -m finetune.toy DIR` or a hub download lays it out")
+        raise ValueError(
+            f"{file}: missing; found in that folder: {present}. "
+            "Expected a checkpoint as `python -m finetune.toy DIR` or a hub download lays it out"
+        )
     return file
 
 

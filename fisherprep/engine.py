@@ -15,6 +15,10 @@ from multiprocessing import get_context
 from typing import Any, Protocol
 
 
+class WorkerDied(RuntimeError):
+    """A worker process ended before its item did."""
+
+
 class Engine(Protocol):
     """Maps ``function`` over ``items``; results come as they finish, in no fixed order."""
 
@@ -40,7 +44,7 @@ class LocalEngine:
         """Yield results as they finish; a bounded number of items is queued at a time.
 
         Raises:
-            RuntimeError: a worker process was killed or crashed.
+            WorkerDied: a worker process was killed or crashed.
         """
         pool = ProcessPoolExecutor(
             self.workers, mp_context=get_context("spawn"), initializer=_die_with_parent, initargs=(os.getpid(),)
@@ -57,7 +61,7 @@ class LocalEngine:
                 for future in finished:
                     yield future.result()
         except BrokenProcessPool as err:
-            raise RuntimeError(
+            raise WorkerDied(
                 "a worker process ended abruptly (killed, out of memory, or a crash in a native library); "
                 "finished shards are kept: run the same command again, with fewer --workers if memory was short"
             ) from err

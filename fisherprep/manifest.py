@@ -1,7 +1,7 @@
 """Dataset manifests: ``manifests/<name>.yaml``, one per dataset, read by every command that needs to know of it.
 
-A manifest says where a dataset's tables are, how it is split, which side may be the agent and how often each prompt level
-is drawn; a domain's manifest also says what to synthesise. Unknown keys are errors.
+A manifest says where a dataset's tables are, how it is split, which side may be the agent and how often each prompt
+level is drawn; a domain's manifest also says what to synthesise. Unknown keys are errors.
 """
 
 from __future__ import annotations
@@ -96,15 +96,17 @@ def _mapping(value: Any, path: Path, where: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _build(cls: Any, value: Any, path: Path, where: str, **extra: Any) -> Any:
-    data = _mapping(value, path, where)
+def _build(cls: Any, value: Any, file: Path, where: str, **extra: Any) -> Any:
+    data = _mapping(value, file, where)
     known = {f.name for f in fields(cls)} - {"path"}
     if unknown := sorted(map(str, data.keys() - known)):
-        raise ValueError(f"{path}: {where or 'the file'}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{file}: {where or 'the file'}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}"
+        )
     try:
         return cls(**data, **extra)
     except TypeError as err:
-        raise ValueError(f"{path}: {where or 'the file'}: {str(err).split('__init__() ')[-1]}") from err
+        raise ValueError(f"{file}: {where or 'the file'}: {str(err).split('__init__() ')[-1]}") from err
 
 
 def _validate(m: Manifest, path: Path) -> None:
@@ -119,13 +121,27 @@ def _validate(m: Manifest, path: Path) -> None:
         need(isinstance(getattr(m, key), str) and bool(getattr(m, key)), key, getattr(m, key), "a text")
     need(m.agent in AGENTS, "agent", m.agent, "a, b or either")
     levels = m.prompt_levels
-    need(len(levels) > 0 and all(number(w) and w >= 0 for w in levels) and sum(levels) > 0,
-         "prompt_levels", list(levels), "weights of 0 or more, at least one above 0")
+    need(
+        len(levels) > 0 and all(number(w) and w >= 0 for w in levels) and sum(levels) > 0,
+        "prompt_levels",
+        list(levels),
+        "weights of 0 or more, at least one above 0",
+    )
     for key in ("valid", "test"):
         share = getattr(m.split, key)
         need(number(share) and 0 <= share < 0.5, f"split.{key}", share, "a share from 0 to below 0.5")
     need(m.split.by in ("speaker", "script"), "split.by", m.split.by, "speaker or script")
     need(isinstance(m.split.seed, int), "split.seed", m.split.seed, "a whole number")
     if m.domain:
-        need(isinstance(m.domain.dialogues, int) and m.domain.dialogues > 0, "domain.dialogues", m.domain.dialogues, "1 or more")
-        need(m.domain.agent_role != m.domain.user_role, "domain.user_role", m.domain.user_role, "another name than agent_role")
+        need(
+            isinstance(m.domain.dialogues, int) and m.domain.dialogues > 0,
+            "domain.dialogues",
+            m.domain.dialogues,
+            "1 or more",
+        )
+        need(
+            m.domain.agent_role != m.domain.user_role,
+            "domain.user_role",
+            m.domain.user_role,
+            "another name than agent_role",
+        )

@@ -160,8 +160,17 @@ WORDS = Table(
         Column("word", _S, "the word, equal to turns.words[index]"),
         Column("start_s", _F64, "start", "s"),
         Column("end_s", _F64, "end", "s"),
-        Column("score", _F32, "log-likelihood per 10 ms frame, higher is better; null where nothing was heard", nullable=True),
-        Column("method", _S, "pocketsphinx, between (placed between its neighbours), proportional (letters of the turn), synthesis"),
+        Column(
+            "score",
+            _F32,
+            "log-likelihood per 10 ms frame, higher is better; null where nothing was heard",
+            nullable=True,
+        ),
+        Column(
+            "method",
+            _S,
+            "pocketsphinx, between (placed between its neighbours), proportional (letters of the turn), synthesis",
+        ),
     ),
 )
 
@@ -173,8 +182,11 @@ PERSONAS = Table(
         _SIDE,
         Column("tone", _S, "tone of the conversation", nullable=True),
         Column("topic", _S, "topic as the prompt words it", nullable=True),
-        Column("facts", pa.list_(pa.struct([("text", pa.string()), ("turns", pa.list_(pa.int32()))])),
-               "facts about this side, each with the turns that prove it"),
+        Column(
+            "facts",
+            pa.list_(pa.struct([("text", pa.string()), ("turns", pa.list_(pa.int32()))])),
+            "facts about this side, each with the turns that prove it",
+        ),
         Column("name", _S, "first name, where the speaker said it", nullable=True),
         Column("prompts", pa.list_(pa.string()), "prompts from the least to the most detailed"),
         Column("labeler", _S, "who wrote them: topic, role, or a model's name"),
@@ -214,7 +226,12 @@ CODES = Table(
         Column("agent_side", _S, "a or b where only that side may be the agent; null: either", nullable=True),
         Column("voice_a", _CODES, "[8, Tv] voice prompt of side a; null where no span qualifies", nullable=True),
         Column("voice_b", _CODES, "[8, Tv] voice prompt of side b", nullable=True),
-        Column("starts", pa.list_(pa.int32()), "frames at which a window may start: a turn begins, no word is under way", "frames"),
+        Column(
+            "starts",
+            pa.list_(pa.int32()),
+            "frames at which a window may start: a turn begins, no word is under way",
+            "frames",
+        ),
         Column("speaker_a", _S, "identity of side a"),
         Column("speaker_b", _S, "identity of side b"),
         Column("shifted_a", pa.int32(), "text tokens of side a that moved to a later frame", "tokens"),

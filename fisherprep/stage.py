@@ -1,7 +1,7 @@
 """Running a stage: only the shards that are missing or out of date, each written whole, progress shown.
 
-A stage is a frozen description plus a function ``process(payload, config) -> ShardResult`` without hidden state. What is
-done is judged by fingerprints (stage version, schema version, configuration, inputs), never by the presence of a file.
+A stage is a frozen description plus a function ``process(payload, config) -> ShardResult`` without hidden state. What
+is done is judged by fingerprints (stage version, schema version, configuration, inputs), not by a file being there.
 """
 
 from __future__ import annotations
@@ -56,9 +56,14 @@ class StageSummary:
     rejects: Counter[str]
 
 
-def reject(stage: str, call_id: str | None, reason: str, place: str, found: str, expected: str, fix: str) -> dict[str, Any]:
+def reject(
+    stage: str, call_id: str | None, reason: str, place: str, found: str, expected: str, fix: str
+) -> dict[str, Any]:
     """A row of the rejects table."""
-    return dict(stage=stage, call_id=call_id, reason=reason, place=place, found=found, expected=expected, fix=fix)
+    return {
+        "stage": stage, "call_id": call_id, "reason": reason,
+        "place": place, "found": found, "expected": expected, "fix": fix,
+    }  # fmt: skip
 
 
 def _file_of(stage: str, table: str, shard: str) -> str:
@@ -86,7 +91,7 @@ def _run_job(job: _Job) -> str:
         outputs[relative] = job.work.write_table(relative, table)
     if "rejects" not in tables:
         (job.work.path / _file_of(job.stage.name, "rejects", job.shard.name)).unlink(missing_ok=True)
-    counters = dict(result.counters)
+    counters: dict[str, float] = dict(result.counters)
     counters.update({f"reject:{k}": v for k, v in Counter(r["reason"] for r in result.rejects).items()})
     job.work.write_done(job.stage.name, job.shard.name, DoneRecord(job.fingerprint, outputs, counters))
     return job.shard.name
@@ -152,8 +157,8 @@ def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
     for file, writer in _writers(work).items():
         if writer != stage.name and file.split("/")[0] in stage.tables:
             raise ValueError(
-                f"{work.path / file}: the {file.split('/')[0]} table of this folder was written by `{writer}`, so there is "
-                f"nothing for `{stage.name}` to do; go on with the next stage"
+                f"{work.path / file}: the {file.split('/')[0]} table of this folder was written by `{writer}`, "
+                f"so there is nothing for `{stage.name}` to do; go on with the next stage"
             )
 
 
@@ -174,10 +179,23 @@ def _remove(work: WorkFolder, stage: Stage, shard: str) -> None:
 
 def _run_jobs(stage: Stage, jobs: list[_Job], engine: Engine, already: int) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("shards"),
-               TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("shards"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(stage.name, total=already + len(jobs), completed=already)
         for _ in engine.map(_run_job, jobs):

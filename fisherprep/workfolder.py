@@ -42,7 +42,8 @@ def check_id(call_id: str) -> str:
     """
     if not _SAFE_ID.fullmatch(call_id):
         raise ValueError(
-            f"id {call_id!r} cannot be used: expected 1-128 letters, digits, '.', '_' or '-', starting with a letter or digit"
+            f"id {call_id!r} cannot be used: expected 1-128 letters, digits, '.', '_' or '-', "
+            "starting with a letter or digit"
         )
     return call_id
 
@@ -98,7 +99,9 @@ class WorkFolder:
                     "give another folder with --out"
                 )
         elif path.exists() and any(p.name != ".lock" for p in path.iterdir()):
-            raise ValueError(f"{path}: is not empty and is not a work folder (no work.json); give another folder with --out")
+            raise ValueError(
+                f"{path}: is not empty and is not a work folder (no work.json); give another folder with --out"
+            )
         path.mkdir(parents=True, exist_ok=True)
         work = cls(path, {"name": name, "schema_version": SCHEMA_VERSION, "roots": roots})
         work.write_text("work.json", json.dumps(work.meta, indent=1, sort_keys=True) + "\n")
@@ -114,7 +117,8 @@ class WorkFolder:
         file = path / "work.json"
         if not file.is_file():
             raise ValueError(
-                f"{path}: no work folder here (work.json is missing); make one with `fisherprep ingest RELEASE --out {path}`"
+                f"{path}: no work folder here (work.json is missing); "
+                f"make one with `fisherprep ingest RELEASE --out {path}`"
             )
         try:
             meta = json.loads(file.read_text(encoding="utf-8"))
@@ -162,6 +166,7 @@ class WorkFolder:
 
     def write_table(self, relative: str, table: pa.Table, **options: Any) -> dict[str, Any]:
         """Write one Parquet file whole; returns its hash, size and rows."""
+
         def write(tmp: Path) -> None:
             pq.write_table(table, tmp, compression="zstd", **options)
 
@@ -179,7 +184,9 @@ class WorkFolder:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as err:
-                raise ValueError(f"{self.path}: another fisherprep command is writing here; wait for it before `{what}`") from err
+                raise ValueError(
+                    f"{self.path}: another fisherprep command is writing here; wait for it before `{what}`"
+                ) from err
             shutil.rmtree(self.path / ".tmp", ignore_errors=True)
             yield
             shutil.rmtree(self.path / ".tmp", ignore_errors=True)
@@ -215,7 +222,9 @@ class WorkFolder:
             try:
                 part = pq.read_table(file, columns=columns, partitioning=None)
             except (OSError, pa.ArrowException) as err:
-                raise ValueError(f"{file}: cannot be read as a {table} table ({err}); delete it and run its stage again") from err
+                raise ValueError(
+                    f"{file}: cannot be read as a {table} table ({err}); delete it and run its stage again"
+                ) from err
             if not part.schema.equals(schema):
                 raise ValueError(
                     f"{file}: columns are not those of the {table} table of schema version {SCHEMA_VERSION}; "
