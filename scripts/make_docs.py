@@ -23,7 +23,7 @@ def data_format() -> str:
         f"Schema version {schema.SCHEMA_VERSION}. Written by `make docs` from `fisherprep/schema.py`.",
         "",
         "A work folder holds one folder per table, one Parquet file per shard (zstd). Side `a` is channel 1,",
-        f"side `b` channel 2. T counts Mimi frames of 80 ms ({schema.FRAME_RATE_HZ} Hz). A column without `null` always holds a value.",
+        f"side `b` channel 2; T counts frames of 80 ms ({schema.FRAME_RATE_HZ} Hz). Without `null`: never empty.",
         "",
     ]
     for table in schema.TABLES.values():
