@@ -189,10 +189,18 @@ def synthesize(manifest: Path, data_root: Path, out: Path | None, dialogues: int
     _report(target, run(domain, target, dialogues, seed, local_engine(workers)), strict)
 
 
+def _number(_: click.Context, option: click.Parameter, value: float) -> float:
+    """FloatRange lets NaN through; this does not."""
+    if value != value:
+        raise click.BadParameter("is not a number", param=option)
+    return value
+
+
 @main.command("demo-corpus")
 @click.argument("directory", type=_FOLDER)
 @click.option("--calls", type=click.IntRange(1, 11_699), default=16, show_default=True, help="Number of calls.")
-@click.option("--seconds", type=click.FloatRange(5, 720), default=60.0, show_default=True, help="Length of a call.")
+@click.option("--seconds", type=click.FloatRange(5, 720), default=60.0, show_default=True, callback=_number,
+              help="Length of a call.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives other calls.")
 @_workers
 def demo_corpus(directory: Path, calls: int, seconds: float, seed: int, workers: int) -> None:
