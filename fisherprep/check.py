@@ -132,7 +132,7 @@ def _times_are_inside_the_audio(shard: _Shard) -> Iterator[str]:
     durations = shard.durations()
     for table in ("turns", "words", "voices"):
         rows = shard.frame(table, "call_id", "side", "start_s", "end_s")
-        ends = rows["call_id"].map(durations).fillna(math.inf)
+        ends = rows["call_id"].map(durations).astype(float).fillna(math.inf)
         bad = ~((rows["start_s"] >= 0) & (rows["start_s"] < rows["end_s"]) & (rows["end_s"] <= ends + _TOLERANCE_S))
         for row in rows[bad].head(5).itertuples():
             where = f"{table}: call {row.call_id} side {row.side}"

@@ -133,6 +133,10 @@ def _validate(m: Manifest, path: Path) -> None:
     need(m.split.by in ("speaker", "script"), "split.by", m.split.by, "speaker or script")
     need(isinstance(m.split.seed, int), "split.seed", m.split.seed, "a whole number")
     if m.domain:
+        for key in ("scripts", "agent_role", "user_role"):
+            text = getattr(m.domain, key)
+            need(isinstance(text, str) and bool(text.strip()), f"domain.{key}", text, "a text")
+        need(type(m.domain.seed) is int, "domain.seed", m.domain.seed, "a whole number")
         need(
             isinstance(m.domain.dialogues, int) and m.domain.dialogues > 0,
             "domain.dialogues",

@@ -101,7 +101,7 @@ CONVERSATIONS = Table(
         Column("part", pa.int8(), "Fisher part, 1 or 2", nullable=True),
         Column("audio_root", pa.int16(), "index into the roots listed in work.json"),
         Column("audio_file", _S, "audio file relative to that root, with forward slashes"),
-        Column("audio_format", _S, "what the content is: sphere-ulaw-shorten, sphere-ulaw, wav-pcm16, ..."),
+        Column("audio_format", _S, "what the content is: sphere-ulaw-shorten, wav-pcm16, flac-pcm16, ..."),
         Column("audio_bytes", pa.int64(), "size of the audio file", "bytes"),
         Column("audio_sha256", _S, "hash of the audio file"),
         Column("sample_rate_hz", pa.int32(), "rate of the audio file", "Hz"),
@@ -163,7 +163,7 @@ WORDS = Table(
         Column(
             "score",
             _F32,
-            "log-likelihood per 10 ms frame, higher is better; null where nothing was heard",
+            "log-likelihood per 10 ms frame, higher is better; null where no aligner heard the word",
             nullable=True,
         ),
         Column(

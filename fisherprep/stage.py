@@ -13,7 +13,7 @@ from typing import Any
 
 from fisherprep.engine import Engine
 from fisherprep.schema import REJECTS, SCHEMA_VERSION, TABLES
-from fisherprep.workfolder import DoneRecord, WorkFolder, fingerprint
+from fisherprep.workfolder import DoneRecord, WorkFolder, fingerprint, sha256_file
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,16 @@ class Shard:
 
 @dataclass
 class ShardResult:
-    """What a shard function returns: rows by table, rejects, and counters to be summed over shards."""
+    """What a shard function returns: rows by table, rejects, and counters to be summed over shards.
+
+    ``files`` are further outputs that the function itself wrote whole, relative to WORK; they belong to the shard as
+    its tables do: when one goes missing or changes its size, the shard is done again.
+    """
 
     rows: dict[str, list[dict[str, Any]]]
     rejects: list[dict[str, Any]] = field(default_factory=list)
     counters: Counter[str] = field(default_factory=Counter)
+    files: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,9 @@ def _run_job(job: _Job) -> str:
     for name, table in tables.items():
         relative = _file_of(job.stage.name, name, job.shard.name)
         outputs[relative] = job.work.write_table(relative, table)
+    for relative in result.files:
+        file = job.work.path / relative
+        outputs[relative] = {"sha256": sha256_file(file), "bytes": file.stat().st_size}
     if "rejects" not in tables:
         (job.work.path / _file_of(job.stage.name, "rejects", job.shard.name)).unlink(missing_ok=True)
     counters: dict[str, float] = dict(result.counters)
@@ -209,7 +217,8 @@ def _summary(work: WorkFolder, stage: Stage, ran: int, removed: int) -> StageSum
     for record in records.values():
         counters.update(record.counters)
         for file, out in record.outputs.items():
-            rows[file.split("/")[0]] += out["rows"]
+            if "rows" in out:
+                rows[file.split("/")[0]] += out["rows"]
     rejects = Counter({k.removeprefix("reject:"): int(v) for k, v in counters.items() if k.startswith("reject:")})
     plain = Counter({k: v for k, v in counters.items() if not k.startswith("reject:")})
     return StageSummary(len(records), ran, removed, plain, rows, rejects)

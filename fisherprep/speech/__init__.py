@@ -1,0 +1,1 @@
+"""Synthetic speech with exact word times: voices, dialogues on two channels, and domain scripts."""

@@ -1,0 +1,289 @@
+"""Speech from espeak-ng, with the exact time of every word.
+
+The library and its voices come in the ``espeakng-loader`` wheel; nothing of the system is needed. espeak-ng keeps state
+from one utterance to the next (flutter, glottal phase), so that the same words sound different the second time, and
+``espeak_Terminate`` does not reset it. Each call therefore loads the library afresh, sets its random seed, and unloads
+it: about 5 ms, and every utterance is a function of its words and voice alone.
+
+Word times are the sample positions of the synthesiser's own events. espeak speaks some pairs of short words as one
+("of the", "it was", "at all"); a word that got no event of its own is given as phonemes instead, which espeak never
+joins.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from fisherprep.speech.lexicon import spoken_units
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of espeak-ng: accent, variant (larynx and vocal tract), pitch and rate."""
+
+    name: str
+    language: str
+    """Name of an English accent of espeak-ng (a file of its ``lang/gmw`` folder)."""
+    variant: str
+    """Name of a variant (a file of its ``voices/!v`` folder)."""
+    pitch: int
+    """0 to 99; 50 is the variant's own pitch."""
+    rate_wpm: int
+    """Words per minute, 80 to 450."""
+    sex: str
+    """m or f."""
+
+
+_VOICES = (
+    Voice("us-f1", "en-US", "f1", 50, 145, "f"),
+    Voice("us-m1", "en-US", "m1", 50, 150, "m"),
+    Voice("us-f2", "en-US", "f2", 46, 160, "f"),
+    Voice("us-m3", "en-US", "m3", 50, 155, "m"),
+    Voice("us-f3", "en-US", "f3", 40, 150, "f"),
+    Voice("us-m7", "en-US", "m7", 56, 145, "m"),
+    Voice("us-f4", "en-US", "f4", 52, 165, "f"),
+    Voice("us-m4", "en-US", "m4", 44, 165, "m"),
+    Voice("us-f5", "en-US", "f5", 58, 155, "f"),
+    Voice("us-m2", "en-US", "m2", 60, 160, "m"),
+    Voice("nyc-f2", "en-US-nyc", "f2", 56, 170, "f"),
+    Voice("nyc-m3", "en-US-nyc", "m3", 42, 170, "m"),
+    Voice("gb-f1", "en", "f1", 44, 150, "f"),
+    Voice("gb-m1", "en", "m1", 42, 145, "m"),
+    Voice("rp-f4", "en-GB-x-rp", "f4", 46, 145, "f"),
+    Voice("rp-m7", "en-GB-x-rp", "m7", 48, 155, "m"),
+    Voice("scot-f3", "en-GB-scotland", "f3", 48, 155, "f"),
+    Voice("scot-m3", "en-GB-scotland", "m3", 56, 150, "m"),
+    Voice("carib-f5", "en-029", "f5", 50, 145, "f"),
+    Voice("carib-m4", "en-029", "m4", 52, 150, "m"),
+)
+
+
+def voices() -> tuple[Voice, ...]:
+    """The English voices, always in the same order: half of them female, half male."""
+    return _VOICES
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One utterance, from the start of its first sound to the end of its last."""
+
+    samples: np.ndarray
+    """float32 [N], mono, -1 to 1"""
+    rate_hz: int
+    starts_s: tuple[float, ...]
+    """start of each word's first sound; inside a phrase a stop's closure belongs to its word"""
+    ends_s: tuple[float, ...]
+    """end of each word's last sound: the next word's start where there is no pause"""
+
+
+def say(words: Sequence[str], voice: Voice) -> Speech:
+    """Speak ``words`` in one breath; closing punctuation (``, . ? ! ; :``) shapes melody and pauses.
+
+    A word may be an initialism (``n.``, ``t._v.``), hold digits, or be several spoken words ("four fifty"); it gets one
+    start and one end in any case.
+
+    Raises:
+        ValueError: ``espeakng-loader`` is not installed, no words are given, or one has nothing that can be spoken.
+    """
+    if not words:
+        raise ValueError("nothing to say: expected at least one word")
+    owners: list[int] = []
+    units: list[str] = []
+    for index, word in enumerate(words):
+        parts = spoken_units(word)
+        owners += [index] * len(parts)
+        units += parts
+        if not parts:
+            raise ValueError(f"word {index} of {' '.join(words)!r}: found {word!r}, expected letters or digits")
+    wave, rate_hz, spans = _synthesise(units, voice)
+    first: dict[int, tuple[int, int]] = {}
+    last: dict[int, tuple[int, int]] = {}
+    for owner, span in zip(owners, spans, strict=True):
+        first.setdefault(owner, span)
+        last[owner] = span
+    start, end = spans[0][0], spans[-1][1]
+    return Speech(
+        samples=_faded(wave[start:end].astype(np.float32) / 32768.0, rate_hz),
+        rate_hz=rate_hz,
+        starts_s=tuple((first[i][0] - start) / rate_hz for i in range(len(words))),
+        ends_s=tuple((last[i][1] - start) / rate_hz for i in range(len(words))),
+    )
+
+
+def _faded(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """The utterance without the clicks that cutting it out leaves: 2 ms of fade at either end."""
+    length = min(rate_hz // 500, len(samples) // 2)
+    ramp = np.linspace(0.0, 1.0, length, endpoint=False, dtype=np.float32)
+    samples[:length] *= ramp
+    samples[len(samples) - length :] *= ramp[::-1]
+    return samples
+
+
+def _synthesise(units: list[str], voice: Voice) -> tuple[np.ndarray, int, list[tuple[int, int]]]:
+    """Samples, their rate and each unit's first and last-plus-one sample."""
+    given = list(units)
+    while True:
+        with _fresh_library() as espeak:
+            spoken = espeak.speak(" ".join(given), voice)
+            spans = _spans(given, spoken.events)
+            missing = [i for i, span in enumerate(spans) if span is None]
+            if not missing:
+                return spoken.samples, espeak.rate_hz, [span for span in spans if span is not None]
+            for i in missing:
+                if given[i] != units[i]:
+                    raise ValueError(f"espeak-ng has no sound for {units[i]!r} in {' '.join(units)!r}; leave it out")
+                given[i] = espeak.in_phonemes(units[i])
+
+
+def _spans(units: list[str], events: list[_Event]) -> list[tuple[int, int] | None]:
+    """First and last-plus-one sample of each unit; None for a unit without a word event of its own.
+
+    A pause belongs to no word. After a pause a word starts with its first sound, otherwise where the word before ends.
+    """
+    offsets = list(accumulate((len(unit) + 1 for unit in units[:-1]), initial=0))
+    spans: list[tuple[int, int] | None] = [None] * len(units)
+    owner, onset, paused = 0, 0, True
+    marks = [e for e in events if e.type in (_WORD, _PHONEME)]
+    for mark, following in pairwise(marks):
+        if mark.type == _WORD:
+            owner, onset = bisect_right(offsets, mark.text_position - 1) - 1, mark.sample
+        elif mark.phoneme.startswith("_"):
+            paused = True
+        else:
+            span = spans[owner] or (mark.sample if paused else onset, 0)
+            spans[owner] = (span[0], following.sample)
+            paused = False
+    return spans
+
+
+_WORD, _PHONEME = 1, 7
+"""espeak_EVENT_TYPE of speak_lib.h"""
+_SYNCHRONOUS = 2
+"""AUDIO_OUTPUT_SYNCHRONOUS of speak_lib.h: audio goes to the callback, before espeak_Synth returns"""
+_PHONEME_EVENTS, _DONT_EXIT = 0x0001, 0x8000
+_UTF8, _PHONEME_INPUT = 1, 0x100
+_RATE, _PITCH = 1, 3
+_SEED = 1
+"""Of the noise in breathy voices; espeak-ng takes the time of day otherwise."""
+_WEAK_FORMS = {"a": "a#"}
+"""Words that espeak gives another pronunciation alone than in a phrase, in its phoneme notation."""
+
+
+class _Id(ctypes.Union):
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
+
+
+class _RawEvent(ctypes.Structure):
+    """espeak_EVENT of speak_lib.h."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Id),
+    )
+
+
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_RawEvent))
+
+
+@dataclass(frozen=True)
+class _Event:
+    type: int
+    text_position: int
+    """in characters, from 1"""
+    sample: int
+    phoneme: str
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    samples: np.ndarray
+    """int16 [N]"""
+    events: list[_Event]
+
+
+class _Library:
+    """espeak-ng, initialised, with nothing said yet."""
+
+    def __init__(self, handle: Any, data: str) -> None:
+        self._lib = handle
+        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        options = _PHONEME_EVENTS | _DONT_EXIT
+        self.rate_hz: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), options)
+        if self.rate_hz <= 0:
+            raise ValueError(f"espeak-ng cannot read its data in {data}; reinstall with pip install 'fisherprep[demo]'")
+        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
+
+    def speak(self, text: str, voice: Voice) -> _Spoken:
+        chunks: list[np.ndarray] = []
+        events: list[_Event] = []
+
+        def take(wave: Any, count: int, raw: Any) -> int:
+            if wave and count > 0:
+                chunks.append(np.ctypeslib.as_array(wave, (count,)).copy())
+            index = 0
+            while raw[index].type != 0:
+                e = raw[index]
+                phoneme = e.id.string.decode("utf-8", "replace") if e.type == _PHONEME else ""
+                events.append(_Event(e.type, e.text_position, e.sample, phoneme))
+                index += 1
+            return 0
+
+        callback = _Callback(take)
+        self._lib.espeak_SetSynthCallback(callback)
+        name = f"gmw/{voice.language}+{voice.variant}"
+        if self._lib.espeak_SetVoiceByName(name.encode()) != 0:
+            raise ValueError(f"voice {voice.name!r}: espeak-ng knows no voice {name!r}; expected one of voices()")
+        self._lib.espeak_SetParameter(_RATE, voice.rate_wpm, 0)
+        self._lib.espeak_SetParameter(_PITCH, voice.pitch, 0)
+        raw_text = text.encode()
+        self._lib.espeak_Synth(raw_text, len(raw_text) + 1, 0, 1, 0, _UTF8 | _PHONEME_INPUT, None, None)
+        return _Spoken(np.concatenate(chunks) if chunks else np.zeros(0, np.int16), events)
+
+    def in_phonemes(self, unit: str) -> str:
+        """The unit in espeak's phoneme notation, its closing mark kept."""
+        word = unit.rstrip(",.?!;:")
+        phonemes = _WEAK_FORMS.get(word.lower()) or self._phonemes(word)
+        return f"[[{phonemes}]]{unit[len(word) :]}"
+
+    def _phonemes(self, word: str) -> str:
+        text = ctypes.c_char_p(word.encode())
+        parts = []
+        while text.value:
+            parts.append(self._lib.espeak_TextToPhonemes(ctypes.byref(text), _UTF8, 0).decode())
+        return "".join(parts).replace(" ", "")
+
+
+_loading = threading.Lock()
+
+
+@contextmanager
+def _fresh_library() -> Iterator[_Library]:
+    """The library in its first state: loaded for one use, then unloaded."""
+    import _ctypes
+
+    try:
+        import espeakng_loader
+    except ImportError as err:
+        raise ValueError("speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'") from err
+    with _loading:
+        handle = ctypes.CDLL(espeakng_loader.get_library_path())
+        try:
+            yield _Library(handle, espeakng_loader.get_data_path())
+        finally:
+            handle.espeak_Terminate()
+            _ctypes.dlclose(handle._handle)

@@ -1,0 +1,282 @@
+"""The ``synthesize`` stage: domain scripts spoken by two voices, as conversations, turns, words and personas.
+
+A dialogue is a script, a pair of voices and a seed for its timing; its audio lies in WORK/audio (24 kHz, two channels).
+All dialogues of a script are in one split, and no voice is in two splits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fisherprep.engine import Engine
+from fisherprep.manifest import Domain, Manifest
+from fisherprep.schema import CODEC_RATE_HZ, CONVERSATIONS, SIDES
+from fisherprep.speech.channel import wideband
+from fisherprep.speech.espeak import Voice, voices
+from fisherprep.speech.scripts import Problem, Script, read_script
+from fisherprep.speech.timeline import Line, Placed, Timing, render
+from fisherprep.splits import assign_splits
+from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage
+from fisherprep.workfolder import WorkFolder, check_id, sha256_file, shard_of
+
+_AUDIO = "audio"
+_HELD_OUT = ("test", "valid")
+
+
+def synthesize(manifest: Manifest, out: Path, dialogues: int | None, seed: int | None, engine: Engine) -> StageSummary:
+    """Speak a domain's scripts into the work folder ``out``; what is there and up to date is kept.
+
+    Args:
+        manifest: a dataset with a ``domain``.
+        out: the work folder.
+        dialogues: how many, in place of the manifest's number.
+        seed: of voices and timing, in place of the manifest's.
+        engine: where the shards run.
+
+    Raises:
+        ValueError: the manifest has no domain, its scripts are missing or all unusable, espeak-ng is not installed, the
+            number of dialogues is not positive, or ``out`` holds another dataset.
+    """
+    domain = _domain(manifest)
+    count = domain.dialogues if dialogues is None else dialogues
+    if count < 1:
+        raise ValueError(f"dialogues: found {count}, expected 1 or more")
+    seed = domain.seed if seed is None else seed
+    scripts, problems = _read_scripts(manifest, domain)
+    config = {"timing": asdict(Timing()), "synthesiser": f"espeakng-loader {_loader_version()}"}
+    plans = _plan(manifest, domain, scripts, count, seed)
+    work = WorkFolder.create(out, manifest.name, roots=[_AUDIO])
+    with work.lock("synthesize"):
+        summary = run_stage(work, STAGE, _shards(work, plans, problems), config, engine)
+        _remove_other_audio(work)
+    return summary
+
+
+def _domain(manifest: Manifest) -> Domain:
+    if manifest.domain is None:
+        raise ValueError(
+            f"{manifest.path or manifest.name}: has no 'domain', so there is nothing to synthesise; expected scripts, "
+            "agent_role and user_role under 'domain:', as manifests/coffee.yaml has them"
+        )
+    return manifest.domain
+
+
+def _loader_version() -> str:
+    try:
+        return version("espeakng-loader")
+    except PackageNotFoundError as err:
+        raise ValueError("speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'") from err
+
+
+def _read_scripts(manifest: Manifest, domain: Domain) -> tuple[list[Script], list[Problem]]:
+    folder = (manifest.path.parent if manifest.path else Path()) / domain.scripts
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise ValueError(f"{folder}: found no script, expected files *.txt with 'Prompt:' and lines of both roles")
+    scripts, problems = [], []
+    for file in files:
+        parsed = read_script(file, (domain.agent_role, domain.user_role))
+        if isinstance(parsed, Script):
+            scripts.append(parsed)
+        else:
+            problems += parsed
+    if not scripts:
+        p = problems[0]
+        raise ValueError(
+            f"{folder}: no script can be used; {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}"
+        )
+    return scripts, problems
+
+
+def _plan(manifest: Manifest, domain: Domain, scripts: list[Script], count: int, seed: int) -> list[dict[str, Any]]:
+    """One JSON-able dictionary a dialogue: all that its sound and rows depend on."""
+    ids = [check_id(f"{manifest.name}_{index:04d}") for index in range(count)]
+    chosen = {call_id: scripts[index % len(scripts)] for index, call_id in enumerate(ids)}
+    rule = manifest.split
+    splits = assign_splits({i: [s.name] for i, s in chosen.items()}, rule.valid, rule.test, rule.seed)
+    casts = _casts(rule.valid, rule.test, rule.seed)
+    agent = manifest.agent if manifest.agent in SIDES else SIDES[0]
+    plans = []
+    for call_id, script in chosen.items():
+        cast = casts.get(splits[call_id], casts["train"])
+        pair = _rng(seed, call_id, "voices").choice(len(cast), size=2, replace=False)
+        plans.append(
+            {
+                "call_id": call_id,
+                "corpus": manifest.name,
+                "split": splits[call_id],
+                "seed": seed,
+                "agent": agent,
+                "agent_role": domain.agent_role,
+                "script_file": f"{domain.scripts}/{script.name}.txt",
+                "script": asdict(script),
+                "voices": {side: asdict(cast[i]) for side, i in zip(SIDES, pair, strict=True)},
+            }
+        )
+    return plans
+
+
+def _casts(valid: float, test: float, seed: int) -> dict[str, list[Voice]]:
+    """The voices of each split: at least two of a held-out split, the rest for training."""
+    order = sorted(voices(), key=lambda v: hashlib.sha256(f"{seed}:{v.name}".encode()).hexdigest())
+    casts: dict[str, list[Voice]] = {}
+    for name, share in zip(_HELD_OUT, (test, valid), strict=True):
+        size = min(max(2, round(share * len(voices()))), len(voices()) // 2 - 1) if share > 0 else 0
+        casts[name], order = order[:size], order[size:]
+    casts["train"] = order
+    return casts
+
+
+def _rng(seed: int, call_id: str, what: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}:{call_id}:{what}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _shards(work: WorkFolder, plans: list[dict[str, Any]], problems: list[Problem]) -> Iterator[Shard]:
+    """Dialogues by shard; what is wrong with scripts is noted with the first shard."""
+    rejects = [reject("synthesize", None, "bad_script", p.place, p.found, p.expected, p.fix) for p in problems]
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for plan in plans:
+        by_name.setdefault(shard_of(plan["call_id"]), []).append(plan)
+    for name, group in by_name.items():
+        yield Shard(name, inputs=[group, rejects], payload=(work, group, rejects))
+        rejects = []
+
+
+def _remove_other_audio(work: WorkFolder) -> None:
+    """Audio that no conversation names: of an earlier plan, or of a shard that was killed."""
+    named = set(work.read("conversations", columns=["audio_file"])["audio_file"].to_pylist())
+    for file in (work.path / _AUDIO).glob("*.flac"):
+        if file.name not in named:
+            file.unlink()
+
+
+def _process(payload: Any, config: dict[str, Any]) -> ShardResult:
+    work, plans, rejects = payload
+    result = ShardResult(rows={table: [] for table in STAGE.tables}, rejects=list(rejects))
+    for plan in plans:
+        try:
+            _speak(work, plan, result)
+        except ValueError as err:
+            result.rejects.append(
+                reject(
+                    "synthesize",
+                    plan["call_id"],
+                    "cannot_be_spoken",
+                    plan["script_file"],
+                    str(err),
+                    "lines that espeak-ng can speak",
+                    "change the line in the script",
+                )
+            )
+    return result
+
+
+STAGE = Stage("synthesize", 1, ("conversations", "turns", "words", "personas"), _process)
+
+
+def _speak(work: WorkFolder, plan: dict[str, Any], result: ShardResult) -> None:
+    """Render one dialogue, write its audio and add its rows."""
+    agent, call_id = plan["agent"], plan["call_id"]
+    user = SIDES[1 - SIDES.index(agent)]
+    script = plan["script"]
+    cast = {side: Voice(**voice) for side, voice in plan["voices"].items()}
+    sides = [agent if line["role"] == plan["agent_role"] else user for line in script["lines"]]
+    lines = [Line(side, tuple(line["words"]), line["kind"]) for side, line in zip(sides, script["lines"], strict=True)]
+    rendered = render(lines, cast, _rng(plan["seed"], call_id, "timing"), Timing(), max_s=None)
+    noise = _rng(plan["seed"], call_id, "noise")
+    samples = wideband(rendered.samples, rendered.rate_hz, noise, CODEC_RATE_HZ)
+    audio = _write_audio(work, call_id, samples)
+    result.files.append(f"{_AUDIO}/{audio.name}")
+    result.rows["conversations"].append(_conversation(plan, audio, samples.shape[1]))
+    in_time = sorted(rendered.placed, key=lambda p: (p.starts_s[0], p.line))
+    for turn, placed in enumerate(in_time):
+        result.rows["turns"].append(_turn(call_id, turn, placed, script["lines"][placed.line]["text"]))
+        result.rows["words"] += _words(call_id, turn, placed)
+    result.rows["personas"] += [_persona(call_id, side, script["prompt"] if side == agent else None) for side in SIDES]
+    result.counters += Counter(
+        dialogues=1, seconds=samples.shape[1] / CODEC_RATE_HZ, words=sum(len(p.words) for p in in_time)
+    )
+
+
+def _write_audio(work: WorkFolder, call_id: str, samples: np.ndarray) -> Path:
+    import soundfile
+
+    pcm = np.round(samples.T * 32767.0).astype(np.int16)
+
+    def write(path: Path) -> None:
+        soundfile.write(path, pcm, CODEC_RATE_HZ, format="FLAC", subtype="PCM_16")
+
+    return work.write_bytes_with(f"{_AUDIO}/{call_id}.flac", write)
+
+
+def _conversation(plan: dict[str, Any], audio: Path, num_samples: int) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(column.name for column in CONVERSATIONS.columns)
+    row.update(
+        call_id=plan["call_id"],
+        corpus=plan["corpus"],
+        audio_root=0,
+        audio_file=audio.name,
+        audio_format="flac-pcm16",
+        audio_bytes=audio.stat().st_size,
+        audio_sha256=sha256_file(audio),
+        sample_rate_hz=CODEC_RATE_HZ,
+        num_samples=num_samples,
+        duration_s=num_samples / CODEC_RATE_HZ,
+        transcript_file=plan["script_file"],
+        transcriber="script",
+        role_prompt=plan["script"]["prompt"],
+        agent_side=plan["agent"],
+        split=plan["split"],
+        flags=[],
+    )
+    for side, voice in plan["voices"].items():
+        row[f"speaker_{side}"] = f"{plan['corpus']}-{voice['name']}"
+        row[f"sex_{side}"] = voice["sex"]
+    return row
+
+
+def _turn(call_id: str, turn: int, placed: Placed, text: str) -> dict[str, Any]:
+    return {
+        "call_id": call_id,
+        "turn": turn,
+        "side": placed.side,
+        "start_s": placed.starts_s[0],
+        "end_s": placed.ends_s[-1],
+        "text": text,
+        "words": list(placed.words),
+        "flags": [],
+    }
+
+
+def _words(call_id: str, turn: int, placed: Placed) -> list[dict[str, Any]]:
+    """The score is null: these times are no aligner's guess."""
+    shared = {"call_id": call_id, "side": placed.side, "turn": turn, "score": None, "method": "synthesis"}
+    times = zip(placed.words, placed.starts_s, placed.ends_s, strict=True)
+    return [
+        {**shared, "index": index, "word": word, "start_s": start_s, "end_s": end_s}
+        for index, (word, start_s, end_s) in enumerate(times)
+    ]
+
+
+def _persona(call_id: str, side: str, prompt: str | None) -> dict[str, Any]:
+    return {
+        "call_id": call_id,
+        "side": side,
+        "tone": None,
+        "topic": None,
+        "facts": [],
+        "name": None,
+        "prompts": [prompt] if prompt else [],
+        "labeler": "role",
+        "request_key": None,
+        "status": "ok" if prompt else "not an agent",
+    }
