@@ -263,7 +263,7 @@ FLAGS = {
     "pin_sex_conflict": "calldata's and pindata's sex of a PIN differ: the PIN may stand for two people",
     "shares_heldout_speaker": "left out of every split because a speaker is in a held-out call",
     # turns
-    "uncertain": "LDC transcriber: part of the words in (( )) was unclear",
+    "uncertain": "words in (( )) were unclear to the transcriber (LDC), or (( )) is part of the turn",
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
     "empty": "no word is left once markup is removed",
     "mended_times": "start and end were mended (order, or past the audio)",

@@ -1,0 +1,66 @@
+"""What is wrong with an input, said once: as an error message, or as a row of the rejects table.
+
+Also the two helpers that keep untrusted bytes presentable: text lines of unknown encoding, and short quotations of
+them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fisherprep.stage import reject
+
+QUOTE_CHARS = 120
+STAGE = "ingest"
+
+
+class BadInput(ValueError):
+    """Input that cannot be used. Holds what a row of the rejects table holds; ``str`` gives all of it in one line."""
+
+    def __init__(self, reason: str, found: str, expected: str, fix: str, place: str = "") -> None:
+        where = f"{place}: " if place else ""
+        super().__init__(f"{where}{reason.replace('_', ' ')}: found {found}; expected {expected}; {fix}")
+        self.reason, self.found, self.expected, self.fix = reason, found, expected, fix
+
+    def at(self, place: str) -> BadInput:
+        """The same error, saying where."""
+        return BadInput(self.reason, self.found, self.expected, self.fix, place)
+
+    def row(self, call_id: str | None, place: str) -> dict[str, Any]:
+        """The same as a row of the rejects table."""
+        return problem(call_id, self.reason, place, self.found, self.expected, self.fix)
+
+
+def problem(call_id: str | None, reason: str, place: str, found: str, expected: str, fix: str) -> dict[str, Any]:
+    """A row of the rejects table, written by ingest."""
+    return reject(STAGE, call_id, reason, presentable(place), presentable(found), expected, fix)
+
+
+def presentable(text: str) -> str:
+    """The text without what UTF-8 cannot hold (file names may carry undecodable bytes)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def quoted(text: str) -> str:
+    """A short quotation of untrusted text for a message: control characters escaped, long text cut."""
+    return repr(text if len(text) <= QUOTE_CHARS else text[:QUOTE_CHARS] + "...")
+
+
+def text_lines(raw: bytes) -> list[str]:
+    """The lines of a text whose encoding is not known; never fails.
+
+    Each line is taken as UTF-8, else cp1252, else latin-1, so one odd byte spoils nothing around it. A byte order mark
+    is dropped, and tells UTF-16. Line ends are LF, CRLF or CR and nothing else, so numbers are those an editor shows.
+    """
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raw = raw.decode("utf-16", "replace").encode("utf-8")
+    return [_decoded(line) for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines()]
+
+
+def _decoded(line: bytes) -> str:
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return line.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return line.decode("latin-1")
