@@ -60,8 +60,8 @@ def _companions(base: BaseModel) -> dict[str, Path]:
     mimi, tokenizer = base.files.mimi, base.files.tokenizer
     assert mimi is not None and tokenizer is not None, "opened with its codec and tokenizer"
     files = {"mimi": mimi, "tokenizer": tokenizer}
-    if name := base.files.config.get("mimi_config_name"):
-        files["mimi_config"] = mimi.parent / Path(name).name
+    if base.files.mimi_config is not None:
+        files["mimi_config"] = base.files.mimi_config
     return files
 
 

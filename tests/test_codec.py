@@ -16,7 +16,7 @@ from fisherprep.checkpoint import locate
 from fisherprep.codec import mimi as mimi_module
 from fisherprep.codec.call import Call, to_codec_rate, window_starts
 from fisherprep.codec.encode import encode
-from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi, mimi_config_file
+from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
 from fisherprep.codec.text_stream import text_stream
 from fisherprep.codec.voice import voice_span
 from fisherprep.engine import InlineEngine
@@ -28,7 +28,7 @@ from fisherprep.workfolder import WorkFolder, shard_of
 @pytest.fixture(scope="module")
 def mimi(toy_checkpoint):
     files = locate(str(toy_checkpoint), ("mimi",))
-    return load_mimi(files.mimi, mimi_config_file(files), "cpu")
+    return load_mimi(files.mimi(files), "cpu")
 
 
 def signal(seed: int, num_samples: int, channels: int = 2) -> np.ndarray:
@@ -146,7 +146,7 @@ def test_weights_that_do_not_fit_name_the_tensor(toy_checkpoint, tmp_path, damag
     damage(state)
     save_file(state, tmp_path / "mimi.safetensors")
     with pytest.raises(ValueError, match=message):
-        load_mimi(tmp_path / "mimi.safetensors", mimi_config_file(files), "cpu")
+        load_mimi(tmp_path / "mimi.safetensors"(files), "cpu")
 
 
 def test_the_standard_architecture_does_not_take_narrow_weights(toy_checkpoint):
@@ -165,7 +165,7 @@ def test_the_standard_architecture_does_not_take_narrow_weights(toy_checkpoint):
 )
 def test_an_architecture_that_is_not_mimis_is_an_error(toy_checkpoint, tmp_path, change, message):
     files = locate(str(toy_checkpoint), ("mimi",))
-    config = json.loads(mimi_config_file(files).read_text())
+    config = json.loads(files.mimi_config.read_text())
     text = change if isinstance(change, str) else json.dumps(config | change)
     (tmp_path / "mimi.json").write_text(text)
     with pytest.raises(ValueError, match=message):
@@ -176,13 +176,13 @@ def test_damaged_and_missing_files_are_errors(toy_checkpoint, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(toy_checkpoint, folder)
     files = locate(str(folder), ("mimi",))
-    architecture = mimi_config_file(files)
+    architecture = files.mimi_config
     files.mimi.write_bytes(files.mimi.read_bytes()[:-100])
     with pytest.raises(ValueError, match="cannot be read as safetensors"):
         load_mimi(files.mimi, architecture, "cpu")
     architecture.unlink()
     with pytest.raises(ValueError, match=r"mimi_config.json: missing"):
-        mimi_config_file(files)
+        locate(str(folder), ("mimi",))
 
 
 # -- one call ------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ def build_work(path, num_calls=3):
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory, toy_checkpoint):
     work = build_work(tmp_path_factory.mktemp("stage"))
-    return work, encode(work, str(toy_checkpoint))
+    return work, encode(work, str(toy_checkpoint), "cpu", InlineEngine())
 
 
 def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
@@ -335,9 +335,9 @@ def test_provenance_says_what_the_codes_come_from_and_nothing_of_this_machine(en
 
 def test_running_again_does_nothing_and_another_folder_gets_the_same_bytes(encoded, toy_checkpoint, tmp_path):
     work, _ = encoded
-    assert encode(work, str(toy_checkpoint), "cpu").ran == 0
+    assert encode(work, str(toy_checkpoint), "cpu", InlineEngine()).ran == 0
     other = build_work(tmp_path)
-    encode(other, str(toy_checkpoint), "cpu")
+    encode(other, str(toy_checkpoint), "cpu", InlineEngine())
     for table in ("codes", "voices", "rejects"):
         (mine,), (theirs,) = work.files(table), other.files(table)
         assert mine.read_bytes() == theirs.read_bytes(), table
@@ -362,7 +362,7 @@ def test_audio_that_changed_or_vanished_is_rejected_and_the_rest_goes_on(toy_che
     audio = tmp_path / "audio"
     shutil.copy(audio / "call_003.wav", audio / "call_002.wav")
     (audio / "call_003.wav").unlink()
-    summary = encode(work, str(toy_checkpoint), "cpu")
+    summary = encode(work, str(toy_checkpoint), "cpu", InlineEngine())
     assert summary.rows["codes"] == 1
     rejects = {row["call_id"]: row for row in work.read("rejects").to_pylist()}
     assert {call: row["reason"] for call, row in rejects.items()} == {
@@ -377,4 +377,4 @@ def test_what_cannot_run_at_all_is_one_clear_error(encoded, toy_checkpoint, tmp_
         encode(work, str(toy_checkpoint), "gpu0")
     empty = WorkFolder.create(tmp_path / "empty", "test", [])
     with pytest.raises(ValueError, match="run `fisherprep ingest` first"):
-        encode(empty, str(toy_checkpoint), "cpu")
+        encode(empty, str(toy_checkpoint), "cpu", InlineEngine())

@@ -14,7 +14,7 @@ from finetune.prompt import SILENCE_TOKENS, SINE_TOKENS, wrap
 from finetune.toy import main, random_lm, train_tokenizer, training_text
 from fisherprep.checkpoint import DEFAULT_NAMES, locate
 from fisherprep.codec.call import to_codec_rate
-from fisherprep.codec.mimi import encode_channels, load_mimi, mimi_config_file
+from fisherprep.codec.mimi import encode_channels, load_mimi
 from fisherprep.corpus.audio import read_audio
 from fisherprep.engine import InlineEngine
 
@@ -23,7 +23,7 @@ KINDS = ("moshi", "mimi", "tokenizer")
 
 def load_codec(checkpoint: Path):
     files = locate(str(checkpoint), ("mimi",))
-    return load_mimi(files.mimi, mimi_config_file(files), "cpu")
+    return load_mimi(files.mimi(files), "cpu")
 
 
 def perplexity(codes: np.ndarray) -> float:
@@ -56,7 +56,7 @@ def test_moshis_own_loader_takes_it(toy_checkpoint):
         mimi_weights=files.mimi,
         tokenizer=files.tokenizer,
         config_path=toy_checkpoint / "config.json",
-        mimi_config_path=mimi_config_file(files),
+        mimi_config_path=files.mimi_config,
     )
     lm, mimi, tokenizer = info.get_moshi(dtype=torch.float32), info.get_mimi(), info.get_text_tokenizer()
     assert (lm.n_q, lm.dep_q, lm.card, lm.text_card) == (16, 16, 2048, tokenizer.vocab_size())

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
 from fisherprep.codec.call import RESAMPLER, Call, encode_call, read_call_audio
-from fisherprep.codec.mimi import VOICE_LUFS, load_mimi, mimi_config_file
+from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.corpus.problems import BadInput
-from fisherprep.engine import Engine, InlineEngine
+from fisherprep.engine import Engine, InlineEngine, local_engine
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, sha256_file
@@ -58,7 +58,8 @@ def encode(work: WorkFolder, checkpoint: str, device: str | None = None, engine:
         work: a folder with conversations, turns, words and personas.
         checkpoint: local directory or hub repo id whose Mimi and tokenizer are used.
         device: of torch; None: cuda where there is one, else cpu.
-        engine: where shards run; None: in this process, which leaves all cores to torch.
+        engine: where shards run; None: a process per core on a CPU (torch's threads spend much of their time waiting
+            for each other), this process on an accelerator.
 
     Raises:
         ValueError: a table or a checkpoint file is missing, the weights do not fit, or there is no such device.
@@ -73,7 +74,11 @@ def encode(work: WorkFolder, checkpoint: str, device: str | None = None, engine:
         told = f"codec and tokenizer: {files.label}; device: {model.device}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
         shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
-        return run_stage(work, STAGE, shards, _config(files, model), engine or InlineEngine())
+        return run_stage(work, STAGE, shards, _config(files, model), engine or _usual_engine(model.device))
+
+
+def _usual_engine(device: str) -> Engine:
+    return local_engine(0) if device == "cpu" else InlineEngine()
 
 
 def _device(name: str | None) -> str:
@@ -91,7 +96,7 @@ def _device(name: str | None) -> str:
 
 def _model(files: CheckpointFiles, device: str) -> _Model:
     assert files.mimi is not None and files.tokenizer is not None, "located with both"
-    architecture = mimi_config_file(files)
+    architecture = files.mimi_config
     return _Model(
         files.mimi,
         sha256_file(files.mimi),
@@ -106,6 +111,12 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
 @lru_cache(maxsize=1)
 def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
+    import multiprocessing
+
+    import torch
+
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)  # the other workers have the other cores
     return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
 
 

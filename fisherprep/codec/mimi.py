@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fisherprep.checkpoint import CheckpointFiles
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, FRAME_SAMPLES, NUM_CODEBOOKS
 
 if TYPE_CHECKING:
@@ -28,21 +27,6 @@ CHUNK_FRAMES = 50
 """Frames that go through the convolutions at once: 4 s. Bounds memory; longer chunks were slower on a CPU."""
 VOICE_LUFS = -24.0
 """Loudness of a voice prompt (NVIDIA/personaplex, moshi/moshi/models/lm.py, load_voice_prompt)."""
-
-
-def mimi_config_file(files: CheckpointFiles) -> Path | None:
-    """The JSON with the codec's architecture that config.json names; None for the standard architecture.
-
-    Raises:
-        ValueError: config.json names a file that is not beside the weights.
-    """
-    name = files.config.get("mimi_config_name")
-    if name is None or files.mimi is None:
-        return None
-    file = files.mimi.parent / Path(str(name)).name
-    if not file.is_file():
-        raise ValueError(f"{file}: missing; config.json names it as the architecture of {files.mimi.name}")
-    return file
 
 
 def load_mimi(weights: Path, architecture: Path | None, device: str) -> MimiModel:
