@@ -28,7 +28,7 @@ from fisherprep.workfolder import WorkFolder, shard_of
 @pytest.fixture(scope="module")
 def mimi(toy_checkpoint):
     files = locate(str(toy_checkpoint), ("mimi",))
-    return load_mimi(files.mimi(files), "cpu")
+    return load_mimi(files.mimi, files.mimi_config, "cpu")
 
 
 def signal(seed: int, num_samples: int, channels: int = 2) -> np.ndarray:
@@ -146,7 +146,7 @@ def test_weights_that_do_not_fit_name_the_tensor(toy_checkpoint, tmp_path, damag
     damage(state)
     save_file(state, tmp_path / "mimi.safetensors")
     with pytest.raises(ValueError, match=message):
-        load_mimi(tmp_path / "mimi.safetensors"(files), "cpu")
+        load_mimi(tmp_path / "mimi.safetensors", files.mimi_config, "cpu")
 
 
 def test_the_standard_architecture_does_not_take_narrow_weights(toy_checkpoint):

@@ -23,7 +23,7 @@ KINDS = ("moshi", "mimi", "tokenizer")
 
 def load_codec(checkpoint: Path):
     files = locate(str(checkpoint), ("mimi",))
-    return load_mimi(files.mimi(files), "cpu")
+    return load_mimi(files.mimi, files.mimi_config, "cpu")
 
 
 def perplexity(codes: np.ndarray) -> float:
