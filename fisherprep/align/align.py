@@ -35,9 +35,11 @@ MARGIN_S = 0.2
 MIN_CUT_S = 0.1
 """A turn whose neighbours leave it less than this is cut at its own times."""
 SILENT_DBFS = -65.0
-"""A turn that is nowhere louder than this, on 100 ms in all, is silent."""
-SILENT_BELOW_SPEECH_DB = 30.0
-"""So is one that is this much below its channel's speech."""
+"""A turn with less than 100 ms that are louder than this is silent."""
+SILENT_BELOW_SPEECH_DB = 35.0
+"""So is one as far below its channel's speech, as crosstalk is,"""
+SILENT_ABOVE_NOISE_DB = 6.0
+"""and one no further above its channel's noise."""
 SHORT_WORD_S = 0.05
 """A turn in which nothing was found, with less time a word than this, is called too short."""
 
@@ -116,10 +118,10 @@ class _Channel:
 
     samples: np.ndarray
     """float32 [N], 16 kHz"""
-    speech: float
-    """power of its speech, full scale 1"""
     length_ms: int
     """of the file's own samples"""
+    silence: float
+    """power below which nothing is speech, full scale 1"""
 
     @classmethod
     def of(cls, samples: np.ndarray, rate_hz: int, turns: list[Row]) -> _Channel:
@@ -127,9 +129,11 @@ class _Channel:
         import soxr
 
         sound = soxr.resample(samples.astype(np.float32) / 32768.0, rate_hz, ALIGNER_RATE_HZ, quality="HQ")
-        channel = cls(sound, 0.0, len(samples) * 1000 // rate_hz)
-        power = np.concatenate([_power(channel.cut(turn["start_s"], turn["end_s"])) for turn in turns])
-        return cls(sound, float(np.quantile(power, 0.9)) if len(power) else 0.0, channel.length_ms)
+        power = _power(sound)
+        inside = np.zeros(len(power), bool)
+        for turn in turns:
+            inside[round(turn["start_s"] * 100) : round(turn["end_s"] * 100)] = True
+        return cls(sound, len(samples) * 1000 // rate_hz, _silence(power, power[inside]))
 
     @property
     def duration_s(self) -> float:
@@ -140,9 +144,16 @@ class _Channel:
 
     def is_silent(self, start_s: float, end_s: float) -> bool:
         """Whether the span has not even 100 ms of sound that could be speech."""
-        power = np.sort(_power(self.cut(start_s, end_s)))[::-1]
-        threshold = max(10 ** (SILENT_DBFS / 10), self.speech * 10 ** (-SILENT_BELOW_SPEECH_DB / 10))
-        return len(power) == 0 or bool(power[min(9, len(power) - 1)] < threshold)
+        power = np.sort(_power(self.cut(start_s, end_s)))[-10:]
+        return len(power) == 0 or bool(power[0] < self.silence)
+
+
+def _silence(power: np.ndarray, in_turns: np.ndarray) -> float:
+    """The limit of silence, from the power of all of a channel's 10 ms frames and of those inside turns."""
+    noise = float(np.quantile(power, 0.1)) if len(power) else 0.0
+    speech = float(np.quantile(in_turns, 0.9)) if len(in_turns) else 0.0
+    limits = (1.0, SILENT_DBFS), (speech, -SILENT_BELOW_SPEECH_DB), (noise, SILENT_ABOVE_NOISE_DB)
+    return max(level * 10 ** (decibels / 10) for level, decibels in limits)
 
 
 def _power(samples: np.ndarray) -> np.ndarray:

@@ -101,9 +101,9 @@ def _initialism(word: str) -> list[Pronunciation]:
     if not match:
         return []
     spelled, ending = match.groups()
-    if re.fullmatch(r"[a-z]\.s", word):
-        spelled, ending = word[0], "s"
     names = _letter_names(spelled)
+    if re.fullmatch(r"[a-z]\.s", word):
+        return [_plural(_letter_names(word[0])), names]
     return [_ENDINGS[ending](names)] if ending else [names]
 
 
