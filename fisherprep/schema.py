@@ -274,5 +274,4 @@ FLAGS = {
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
     "empty": "no word is left once markup is removed",
     "mended_times": "start and end were mended (order, or past the audio)",
-    "fallback": "alignment failed: word times are proportional to letters",
 }
