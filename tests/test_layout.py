@@ -100,7 +100,7 @@ def test_duplicates_are_chosen_by_the_documented_order_and_noted(tmp_path: Path)
 def test_what_looks_like_a_call_but_is_not_taken_is_noted(tmp_path: Path) -> None:
     root = write_release(tmp_path / "ldc", calls(1))
     for side in "AB":
-        write(root / "cut" / f"fe_03_00002{side}.wav", b"x")
+        write(root / "cut" / f"fe_03_00002{side}_16k.wav", b"x")
     tables = run(tmp_path / "work", root)[1]
     assert reasons(tables) == [(None, "unrecognised_file")]
     assert tables["rejects"][0]["place"] == "cut" and "2 files" in tables["rejects"][0]["found"]

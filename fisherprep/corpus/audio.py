@@ -31,6 +31,8 @@ class Audio:
     """what the content is: sphere-ulaw-shorten, sphere-ulaw, wav-pcm16, flac-pcm16, ..."""
     sha256: str
     num_bytes: int
+    notes: tuple[str, ...] = ()
+    """how it was mended: names of flags of the conversations table"""
 
     @property
     def duration_s(self) -> float:
@@ -38,7 +40,7 @@ class Audio:
         return self.samples.shape[1] / self.rate_hz
 
 
-def read_audio(path: Path) -> Audio:
+def read_audio(path: Path, salvage: bool = False, verify_checksum: bool = True) -> Audio:
     """Read and decode one audio file; the file is read once.
 
     Raises:
@@ -71,10 +73,12 @@ def _decode(raw: bytes) -> tuple[NDArray[np.int16], int, str]:
         return _decode_soundfile(raw, "wav")
     if raw.startswith(b"fLaC"):
         return _decode_soundfile(raw, "flac")
+    if raw.startswith(b"ID3") or (len(raw) > 1 and raw[0] == 0xFF and raw[1] & 0xE6 == 0xE2):
+        return _decode_soundfile(raw, "mp3")
     raise BadInput(
         "unknown_audio",
         f"a file that starts with {raw[:8]!r}",
-        "NIST SPHERE, WAV or FLAC",
+        "NIST SPHERE, WAV, FLAC or MP3",
         "give the release's own .sph file, or convert this one to 16-bit WAV or FLAC",
     )
 
@@ -119,4 +123,5 @@ def _decode_soundfile(raw: bytes, kind: str) -> tuple[NDArray[np.int16], int, st
                 "corrupt_audio", "samples that are not finite numbers", "numbers from -1 to 1", sphere.FIX_COPY
             )
         frames = np.clip(np.rint(frames * 32768.0), -32768, 32767).astype(np.int16)
-    return np.ascontiguousarray(frames.T), rate_hz, f"{kind}-{subtype.lower().replace('_', '')}"
+    name = kind if kind == "mp3" else f"{kind}-{subtype.lower().replace('_', '')}"
+    return np.ascontiguousarray(frames.T), rate_hz, name

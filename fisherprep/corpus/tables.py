@@ -14,9 +14,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from fisherprep.corpus.layout import Release, SourceFile
+from fisherprep.corpus.candidates import SourceFile
+from fisherprep.corpus.layout import Release
 from fisherprep.corpus.problems import problem, quoted, text_lines
 
 Record = dict[str, Any]
@@ -31,11 +33,14 @@ PINDATA = ("PIN", "S_SEX", "S_AGE", "EDU", "NATIVE_LANG", "WHERE_RAISED", "COUNT
 PHONE_SETS = {"1": "speaker-phone", "2": "headset", "3": "ear-bud", "4": "hand-held"}
 PHONE_TYPES = {"1": "cell", "2": "cordless", "3": "land-line"}
 
+MAX_TABLE_BYTES = 32 << 20
+"""The largest, calldata, has 11,699 lines of about a hundred bytes."""
+
 _BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _SIDE_DATA = re.compile(r"0*([0-9]{1,5})_([AB])(?:/([mf]?)\.?([ao]?))?", re.IGNORECASE | re.ASCII)
-_TOPIC_TAG = re.compile(r'<topic\b((?:[^<>"]|"[^"]*")*)>', re.IGNORECASE)
+_TOPIC_TAG = re.compile(r'<topic\b((?:[^<>"]|"[^"]{0,500}"){0,500})>', re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 _TOPIC_END = re.compile(r"</topic\s*>|<topic\b", re.IGNORECASE)
 
@@ -84,8 +89,11 @@ def read_tables(release: Release) -> Tables:
 
 
 def _read(file: SourceFile, tables: Tables) -> bytes:
+    if file.size > MAX_TABLE_BYTES:
+        tables.note(file.relative, "too_large", f"{file.size} bytes", f"a table of at most {MAX_TABLE_BYTES}")
+        return b""
     try:
-        return file.path.read_bytes()
+        return Path(file.path).read_bytes()
     except OSError as err:
         tables.note(file.relative, "unreadable", err.strerror or str(err), "a readable table")
         return b""
