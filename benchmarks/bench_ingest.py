@@ -43,7 +43,7 @@ WORDS = (
     "i yeah the and you to a that it of uh in know like so is was they do have um oh just but we it's don't one "
     "right think my for that's there i'm what people with on be at he not really well if this she had me all or go "
     "then about get up can would because them no as when are out some good time lot too your how mean more see"
-).split()
+)
 MARKERS = ("[laughter]", "[noise]", "[mn]", "[breath]", "(( oh ))", "((", "t._v.", "th-", "'cause", "[sigh]")
 LHOTSE = """
 import sys
@@ -61,7 +61,7 @@ def write_skeleton(root: Path, num_calls: int, seed: int = 0) -> None:
     first = min(max(1, LAST_CALL_OF_PART[1] - num_calls // 2), max(LAST_CALL_OF_PART.values()) - num_calls + 1)
     numbers = range(first, first + num_calls)
     for number in numbers:
-        name, folder, part = f"fe_03_{number:05d}", f"{number:05d}"[:3], part_of(f"fe_03_{number:05d}")
+        name, folder, part = f"fe_03_{number:05d}", f"{number:05d}"[:3], 1 + (number > LAST_CALL_OF_PART[1])
         release = root / f"LDC200{3 + part}S13" / f"fe_03_p{part}_sph1" / "audio" / folder
         release.mkdir(parents=True, exist_ok=True)
         seconds, audio = recordings[number % RECORDINGS]
@@ -84,7 +84,7 @@ def _recording(seed: int, index: int) -> tuple[float, bytes]:
 
 
 def _sentence(rng: random.Random) -> str:
-    words = rng.choices(WORDS, k=max(1, round(rng.expovariate(1 / 9.2))))
+    words = rng.choices(WORDS.split(), k=max(1, round(rng.expovariate(1 / 9.2))))
     if rng.random() < 0.12:
         marker = rng.choice(MARKERS)
         words = ["((", *words, "))"] if marker == "((" else [*words, marker]
@@ -103,7 +103,8 @@ def _transcript(name: str, seconds: float, sentences: list[str], rng: random.Ran
 def _write_tables(doc: Path, part: int, members: list[int], everyone: Sequence[int]) -> None:
     doc.mkdir(parents=True, exist_ok=True)
     rows = [
-        f"{n:05d},20030105_14:30:{n % 60:02d},ENG{1 + n % 40:02d},3,3.5,{_pin(n)},f.a,ab{n},4,1,{_pin(n + 1)},m.o,cd{n},2,3"
+        f"{n:05d},20030105_14:30:{n % 60:02d},ENG{1 + n % 40:02d},3,3.5,"
+        f"{_pin(n)},f.a,ab{n},4,1,{_pin(n + 1)},m.o,cd{n},2,3"
         for n in members
     ]
     (doc / f"fe_03_p{part}_calldata.tbl").write_text("\n".join([CALLDATA_HEADER, *rows, ""]))

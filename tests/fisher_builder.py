@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fisherprep.corpus.ingest import ingest
+from fisherprep.corpus.ingest import DEFAULT_OPTIONS, Options, ingest
 from fisherprep.engine import Engine, InlineEngine
 from fisherprep.manifest import SplitRule
 from fisherprep.stage import StageSummary
@@ -138,10 +138,14 @@ Tables = dict[str, list[dict[str, Any]]]
 
 
 def run(
-    out: Path, *roots: Path, split: SplitRule = NO_SPLIT, engine: Engine | None = None
+    out: Path,
+    *roots: Path,
+    split: SplitRule = NO_SPLIT,
+    engine: Engine | None = None,
+    options: Options = DEFAULT_OPTIONS,
 ) -> tuple[StageSummary, Tables]:
     """Ingest; the summary, and the tables as lists of rows."""
-    summary = ingest(list(roots), out, split, "fisher", engine or InlineEngine())
+    summary = ingest(list(roots), out, split, "fisher", engine or InlineEngine(), options)
     work = WorkFolder.open(out)
     return summary, {name: work.read(name).to_pylist() for name in ("conversations", "turns", "rejects")}
 

@@ -43,8 +43,11 @@ class Options:
     """mend known errors of the release (errata.yaml)"""
 
 
+DEFAULT_OPTIONS = Options()
+
+
 def ingest(
-    roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine, options: Options = Options()
+    roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine, options: Options = DEFAULT_OPTIONS
 ) -> StageSummary:
     """Bring the conversations and turns tables of a work folder up to date with a release, and write the report.
 
