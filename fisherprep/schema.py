@@ -274,7 +274,7 @@ FLAGS = {
     "salvaged": "the audio file is damaged and was decoded as far as it goes (--salvage)",
     "checksum_mismatch": "the samples are not those of the header's checksum (--no-checksum)",
     "padded_side": "each side has a file of its own, and the shorter was filled with silence",
-    "lossy_audio": "the audio is a lossy conversion (MP3) of what LDC ships",
+    "lossy_audio": "the audio is a lossy conversion (MP3, Ogg) of what LDC ships",
     "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
     # turns
     "erratum": "words or start were replaced by a known erratum (errata.yaml)",

@@ -84,7 +84,7 @@ def test_a_part_alone_gives_its_calls_and_names_the_others(tmp_path: Path, canon
 
 FOLDERS = st.lists(st.text("aB 1-_.", min_size=1, max_size=5).filter(lambda n: n[0] not in ". "), max_size=4)
 SIDES = [("A", "B"), ("_a", "_b"), (".A", ".B"), ("_c1", "_c2"), ("-CH1", "-CH2"), ("C1", "c2")]
-ENDINGS = ["sph", "SPH", "wav", "Flac", "mp3", "sph.wav", "sph;1"]
+ENDINGS = ["sph", "SPH", "wav", "Flac", "mp3", "ogg", "sph.wav", "sph;1"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -143,6 +143,7 @@ def test_two_files_of_a_call_are_its_channels(tmp_path: Path) -> None:
     out = tmp_path / "work"
     tables = run(out, root)[1]
     assert sorted(reasons(tables)) == [
+        ("fe_03_00002", "padded_side"), ("fe_03_00003", "padded_side"),
         ("fe_03_00004", "sides_differ"), ("fe_03_00005", "sides_differ"),
         ("fe_03_00006", "missing_side"), ("fe_03_00007", "wrong_channels"),
     ]  # fmt: skip

@@ -31,8 +31,10 @@ class Audio:
     """what the content is: sphere-ulaw-shorten, sphere-ulaw, wav-pcm16, flac-pcm16, ..."""
     sha256: str
     num_bytes: int
+    flags: tuple[str, ...] = ()
+    """how it was mended: ``salvaged``, ``checksum_mismatch``"""
     notes: tuple[str, ...] = ()
-    """how it was mended: names of flags of the conversations table"""
+    """for each flag, what was found and what was done, in words"""
 
     @property
     def duration_s(self) -> float:

@@ -14,7 +14,6 @@ import numpy as np
 
 from fisherprep.corpus.audio import Audio, read_audio
 from fisherprep.corpus.problems import BadInput
-from fisherprep.schema import FLAGS
 from fisherprep.workfolder import WorkFolder
 
 FISHER_RATE_HZ = 8000
@@ -68,7 +67,7 @@ def read_call_files(paths: list[Path], salvage: bool = False, verify_checksum: b
 
 
 def join_sides(files: list[Audio]) -> Audio:
-    """One Audio with both sides; the shorter of two files is filled with silence (its notes say ``padded_side``).
+    """One Audio with both sides; the shorter of two files is filled with silence (flag ``padded_side``).
 
     Raises:
         BadInput: the two files differ in rate, or by more than `MAX_PADDING_S`.
@@ -85,20 +84,18 @@ def join_sides(files: list[Audio]) -> Audio:
     samples = np.zeros((2, longer), np.int16)
     for channel, side in enumerate(files):
         samples[channel, : side.samples.shape[1]] = side.samples[0]
-    notes = tuple(dict.fromkeys((*a.notes, *b.notes, *(("padded_side",) if gap else ()))))
+    padded = (f"side a has {a.duration_s:.3f} s and side b {b.duration_s:.3f} s; filled with silence",) if gap else ()
     return replace(
         a,
         samples=samples,
         format=a.format if a.format == b.format else f"{a.format}+{b.format}",
         sha256=hashlib.sha256(f"{a.sha256}{b.sha256}".encode()).hexdigest(),
         num_bytes=a.num_bytes + b.num_bytes,
-        notes=notes,
+        flags=a.flags + b.flags + (("padded_side",) if gap else ()),
+        notes=a.notes + b.notes + padded,
     )
 
 
-def flags_of(audio: Audio) -> list[str]:
-    """Flags of the conversations table for how a call's audio was mended, and for what it lost before it came here."""
-    flags = [note if note in FLAGS else "salvaged" for note in audio.notes]
-    if "mp3" in audio.format:
-        flags.append("lossy_audio")
-    return list(dict.fromkeys(flags))
+def is_lossy(audio: Audio) -> bool:
+    """Whether sound was lost in a conversion before the file came here."""
+    return any(kind.startswith(("mp3", "ogg")) for kind in audio.format.split("+"))

@@ -4,7 +4,8 @@ The first in this order is taken and each of the others is noted as ``duplicate`
 
 1. a file (or pair) that is not empty;
 2. the root given first;
-3. one file before a pair, lossless before MP3: ``.sph .flac .wav``, pairs of these, ``.mp3``, a pair of ``.mp3``;
+3. one file before a pair, and both before anything lossy: ``.sph .flac .wav``, pairs of these, ``.ogg .opus .mp3``,
+   pairs of these;
 4. a transcript below a folder ``trans``;
 5. fewer folders deep; then the path in alphabetical order.
 
@@ -22,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from fisherprep.corpus.names import AUDIO_ENDINGS, AudioName
+from fisherprep.corpus.names import AUDIO_ENDINGS, LOSSY_ENDINGS, AudioName
 from fisherprep.corpus.problems import problem
 
 _FIX_DUPLICATE = "remove one of them, or give first the root whose file is to be taken"
@@ -140,7 +141,7 @@ def plain_order(file: SourceFile) -> tuple[Any, ...]:
 
 
 def _audio_order(candidate: _Candidate) -> tuple[Any, ...]:
-    lossy = candidate.name.ending == AUDIO_ENDINGS[-1]
+    lossy = candidate.name.ending in LOSSY_ENDINGS
     rank = lossy, len(candidate.files), AUDIO_ENDINGS.index(candidate.name.ending)
     first = candidate.files[0]
     return any(file.size == 0 for file in candidate.files), first.root, rank, *plain_order(first)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fisherprep.corpus.audio import Audio
-from fisherprep.corpus.call_audio import flags_of, join_sides, read_call_files
+from fisherprep.corpus.call_audio import is_lossy, join_sides, read_call_files
 from fisherprep.corpus.errata import apply_errata, load_errata
 from fisherprep.corpus.layout import Release, scan
 from fisherprep.corpus.plan import Plan, make_plan
-from fisherprep.corpus.problems import STAGE, BadInput
+from fisherprep.corpus.problems import STAGE, BadInput, problem
 from fisherprep.corpus.report import write_report
 from fisherprep.corpus.tables import read_tables
 from fisherprep.corpus.transcript import UNKNOWN, Transcript, Turn, parse_transcript, place_turns
@@ -126,6 +126,7 @@ def _ingest_call(
         place = row["audio_file"]
         files = read_call_files(audio_paths, options.salvage, options.verify_checksum)
         audio = join_sides(files)
+        mended = [_mended(call_id, place, *how) for how in zip(audio.flags, audio.notes, strict=True)]
         place = row["transcript_file"]
         transcript = _read_transcript(transcript_path, call_id, listed=row["transcriber"])
         corrections = apply_errata(transcript, errata)
@@ -138,13 +139,19 @@ def _ingest_call(
         result.rejects.append(err.row(call_id, place))
         return
     conversation = _conversation(row, files, audio, transcript)
-    conversation["flags"] = [*row["flags"], *flags_of(audio)]
-    if any(erratum.do == "flag" for erratum in errata):
-        conversation["flags"].append("listed_bad_audio")
+    listed_bad = any(erratum.do == "flag" for erratum in errata)
+    found = {**dict.fromkeys(audio.flags, True), "lossy_audio": is_lossy(audio), "listed_bad_audio": listed_bad}
+    conversation["flags"] = [*row["flags"], *(flag for flag, holds in found.items() if holds)]
+    result.rejects.extend(mended)
     result.rows["conversations"].append(conversation)
     result.rows["turns"].extend(_turn_row(call_id, number, turn) for number, turn in enumerate(turns))
     result.counters.update(corrections)
     _count(result, conversation, turns)
+
+
+def _mended(call_id: str, place: str, flag: str, note: str) -> dict[str, Any]:
+    expected = "a file that needs no mending"
+    return problem(call_id, flag, place, note, expected, f"{FIX_FILE}, or look for the flag {flag}")
 
 
 def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:

@@ -3,7 +3,7 @@
 =====================================  ==================================================================
 name                                   is
 =====================================  ==================================================================
-``fe_03_NNNNN.sph .flac .wav .mp3``    a call's audio, both sides
+``fe_03_NNNNN.sph .flac .wav .mp3``    a call's audio, both sides; also ``.ogg``, ``.opus``
 ``fe_03_NNNNNA.wav``, ``_A``, ``.A``   one side of it; ``A`` is side a, ``B`` side b
 ``fe_03_NNNNN_c1.wav``, ``_ch2``       one side of it; channel 1 is side a, channel 2 side b
 ``<n>.A.wav``, ``<n>_c2.mp3``          one side of call ``<n>``, in doubt: any corpus may hold such names
@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 LAST_CALL_OF_PART = {1: 5850, 2: 11699}
 """Calls 00001-05850 are Part 1 and 05851-11699 Part 2, none skipped (LDC2004S13, LDC2005S13)."""
-AUDIO_ENDINGS = ("sph", "flac", "wav", "mp3")
+LOSSY_ENDINGS = ("ogg", "opus", "mp3")
+AUDIO_ENDINGS = ("sph", "flac", "wav", *LOSSY_ENDINGS)
 """In order of preference: as LDC ships it, lossless, perhaps requantised, lossy."""
-AUDIO_NAMES = "fe_03_NNNNN.sph (or .wav, .flac, .mp3; or one file a side, such as fe_03_NNNNN_A.wav)"
+AUDIO_NAMES = "fe_03_NNNNN.sph (or .wav, .flac, .mp3, .ogg; or one file a side, such as fe_03_NNNNN_A.wav)"
 TRANSCRIPT_NAMES = "fe_03_NNNNN.txt"
 
 _FLAGS = re.IGNORECASE | re.ASCII
