@@ -47,7 +47,7 @@ def read_audio(path: Path, salvage: bool = False, verify_checksum: bool = True) 
     """
     try:
         raw = _read(path)
-        decoded = _decode(raw, salvage, verify_checksum)
+        decoded = decode_audio(raw, salvage, verify_checksum)
     except OSError as err:
         raise BadInput(
             "unreadable_audio", err.strerror or str(err), "a readable file", "check disk and permissions", str(path)
@@ -68,7 +68,8 @@ def _read(path: Path) -> bytes:
     return raw
 
 
-def _decode(raw: bytes, salvage: bool, verify_checksum: bool) -> Decoded:
+def decode_audio(raw: bytes, salvage: bool = False, verify_checksum: bool = True) -> Decoded:
+    """Decode the bytes of one audio file; arguments and errors as of `read_audio`."""
     if not raw:
         raise BadInput("empty_audio", "a file of 0 bytes", "audio", FIX_COPY)
     if raw.startswith(b"NIST"):
