@@ -113,7 +113,9 @@ def distribution(calls: pa.Table, columns: list[str]) -> dict[str, Any] | None:
     if not values.size:
         return None
     low, high = float(values.min()), float(values.max())
-    counts, edges = np.histogram(values, HISTOGRAM_BINS, (low, high if high > low else low + 1.0))
+    bins = np.minimum((values - low) / ((high - low) or 1.0) * HISTOGRAM_BINS, HISTOGRAM_BINS - 1).astype(int)
+    counts = np.bincount(bins, minlength=HISTOGRAM_BINS)
+    edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
     return {
         "count": int(values.size),
         "min": round(low, 4),
