@@ -143,7 +143,7 @@ class _HeaderBits:
     """Reads the few numbers of a stream's header. ``position`` is the next bit."""
 
     def __init__(self, data: bytes, position: int) -> None:
-        self._bits = "".join(f"{byte:08b}" for byte in data[: 64 + 3 * MAX_SKIP])
+        self._bits = bin(int.from_bytes(b"\1" + data[: 64 + 3 * MAX_SKIP]))[3:]
         self.position = position
 
     def uvar(self, low_bits: int) -> int:
