@@ -54,8 +54,9 @@ def test_the_report_counts_what_the_tables_hold(tmp_path: Path) -> None:
     assert report["hours"] == pytest.approx(10 / 3600, abs=1e-4)
     assert report["turns"] == len(tables["turns"])
     assert report["words"] == sum(len(t["words"]) for t in tables["turns"])
-    assert report["calls_by"]["part"] == {"part 1": 4, "part 2": 1}
-    assert report["calls_by"]["transcriber"] == {"bbn": 1, "ldc": 3, "unknown": 1}
+    by_part = {"part 1 bbn": 1, "part 1 ldc": 2, "part 1 unknown": 1, "part 2 ldc": 1}
+    assert report["calls_by"]["part and transcriber"] == by_part
+    assert report["calls_by"]["audio format"] == {"sphere-ulaw": 5}
     assert report["calls_by"]["topic"] == {"ENG01 Garden Tools.": 3, "ENG02 Bread": 1, "none": 1}
     assert report["speakers"] == {
         "speakers": 8, "pins": 8, "pairs of pin and sex": 8, "speakers of two calls or more": 2
@@ -74,7 +75,12 @@ def test_the_page_says_what_the_json_says(tmp_path: Path) -> None:
     report = json.loads((out / "ingest_report.json").read_text())
     page = (out / "ingest_report.md").read_text()
     assert page == as_markdown("fisher", report)
-    for line in ("| part 1 | 4 |", "| missing_audio | 1 |", "| applied: fe_03_00446 flag | 1 |", "| bbn | 1 |"):
+    for line in (
+        "| part 1 ldc | 2 |",
+        "| missing_audio | 1 |",
+        "| applied: fe_03_00446 flag | 1 |",
+        "| sphere-ulaw | 5 |",
+    ):
         assert line in page
     assert "| duration_s | 5 | 2 | 2 | 2 |" in page
 

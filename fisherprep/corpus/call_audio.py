@@ -84,7 +84,6 @@ def join_sides(files: list[Audio]) -> Audio:
     samples = np.zeros((2, longer), np.int16)
     for channel, side in enumerate(files):
         samples[channel, : side.samples.shape[1]] = side.samples[0]
-    padded = (f"side a has {a.duration_s:.3f} s and side b {b.duration_s:.3f} s; filled with silence",) if gap else ()
     return replace(
         a,
         samples=samples,
@@ -92,7 +91,7 @@ def join_sides(files: list[Audio]) -> Audio:
         sha256=hashlib.sha256(f"{a.sha256}{b.sha256}".encode()).hexdigest(),
         num_bytes=a.num_bytes + b.num_bytes,
         flags=a.flags + b.flags + (("padded_side",) if gap else ()),
-        notes=a.notes + b.notes + padded,
+        notes=a.notes + b.notes,
     )
 
 

@@ -126,7 +126,7 @@ def _ingest_call(
         place = row["audio_file"]
         files = read_call_files(audio_paths, options.salvage, options.verify_checksum)
         audio = join_sides(files)
-        mended = [_mended(call_id, place, *how) for how in zip(audio.flags, audio.notes, strict=True)]
+        mended = [_mended(call_id, place, *how) for file in files for how in zip(file.flags, file.notes, strict=True)]
         place = row["transcript_file"]
         transcript = _read_transcript(transcript_path, call_id, listed=row["transcriber"])
         corrections = apply_errata(transcript, errata)

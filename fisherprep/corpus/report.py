@@ -22,7 +22,13 @@ from fisherprep.workfolder import WorkFolder
 REPORT = "ingest_report"
 HISTOGRAM_BINS = 10
 _BARS = "▁▂▃▄▅▆▇█"
-_COUNTED = ("part", "transcriber", "split", "audio_format", "topic")
+_COUNTED = {
+    "part and transcriber": ("part", "transcriber"),
+    "split": ("split",),
+    "audio format": ("audio_format",),
+    "topic": ("topic_id", "topic_title"),
+}
+"""What calls are counted by: a name and its columns."""
 _ERRATUM = "erratum "
 
 
@@ -45,7 +51,7 @@ def write_report(work: WorkFolder, summary: StageSummary) -> dict[str, Any]:
 
 def _read(work: WorkFolder) -> pa.Table:
     """The conversations columns that are reported, of all shards at once."""
-    names = {"part", "transcriber", "split", "audio_format", "topic_id", "topic_title", "duration_s"}
+    names = {"duration_s", *(name for columns in _COUNTED.values() for name in columns)}
     names |= {f"{name}_{side}" for name in ("speaker", "pin", "sex") for side in "ab"}
     names |= {name for group in measured_columns().values() for name in group}
     columns = sorted(names)
@@ -68,7 +74,7 @@ def make_report(calls: pa.Table, summary: StageSummary) -> dict[str, Any]:
         "expected_calls": {"part 1": LAST_CALL_OF_PART[1], "part 2": LAST_CALL_OF_PART[2] - LAST_CALL_OF_PART[1]},
         "turns": int(counters["turns"]),
         "words": int(counters["words"]),
-        "calls_by": {name: _count(calls, name) for name in _COUNTED},
+        "calls_by": {name: _count(calls, columns) for name, columns in _COUNTED.items()},
         "speakers": _speakers(calls),
         "flags": {k.removeprefix("flag: "): int(v) for k, v in sorted(counters.items()) if k.startswith("flag: ")},
         "errata": {k.removeprefix(_ERRATUM): int(v) for k, v in sorted(counters.items()) if k.startswith(_ERRATUM)},
@@ -79,13 +85,15 @@ def make_report(calls: pa.Table, summary: StageSummary) -> dict[str, Any]:
     }
 
 
-def _count(calls: pa.Table, name: str) -> dict[str, int]:
-    if name == "topic":
-        keys = zip(calls["topic_id"].to_pylist(), calls["topic_title"].to_pylist(), strict=True)
-        values = [" ".join(filter(None, key)) or "none" for key in keys]
-    else:
-        values = [f"{name} {value}" if name == "part" else str(value) for value in calls[name].to_pylist()]
-    return dict(sorted(Counter(values).items()))
+def _count(calls: pa.Table, columns: tuple[str, ...]) -> dict[str, int]:
+    keys = zip(*(calls[name].to_pylist() for name in columns), strict=True)
+    return dict(sorted(Counter(_label(columns, key) for key in keys).items()))
+
+
+def _label(columns: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    if columns[0] == "part":
+        return f"part {values[0] or 'unknown'} {values[1]}"
+    return " ".join(value for value in values if value) or "none"
 
 
 def _speakers(calls: pa.Table) -> dict[str, int]:
@@ -131,7 +139,7 @@ def as_markdown(name: str, report: dict[str, Any]) -> str:
     totals = {"hours": f"{report['hours']:,.2f}", **{k: f"{report[k]:,}" for k in ("calls", "turns", "words")}}
     lines += _table("total", "", totals | report["speakers"])
     for by, counts in report["calls_by"].items():
-        lines += [f"## Calls by {by.replace('_', ' ')}", "", *_table(by.replace("_", " "), "calls", counts)]
+        lines += [f"## Calls by {by}", "", *_table(by, "calls", counts)]
     lines += ["## Errata", "", *(_table("erratum", "calls", report["errata"]) or ["None applied.", ""])]
     lines += ["## Left out or noted", "", *(_table("reason", "rows of rejects", report["rejects"]) or ["Nothing.", ""])]
     flags = {f"`{flag}`: {FLAGS.get(flag, '')}": n for flag, n in report["flags"].items()}
