@@ -275,6 +275,14 @@ def test_flac_whole_cut_and_damaged(subtype: str) -> None:
         assert samples.shape[1] >= 32_768 and np.array_equal(samples, pcm.T[:, : samples.shape[1]])
 
 
+def test_a_flac_that_was_written_to_a_pipe_has_no_length_and_is_read_to_its_end() -> None:
+    pcm = tones(20_000)
+    raw = bytearray(converted(pcm, "FLAC", "PCM_16"))
+    raw[21] &= 0xF0  # the 36 bits that say how many samples there are
+    raw[22:26] = bytes(4)
+    assert np.array_equal(decode_audio(bytes(raw)).samples, pcm.T)
+
+
 @pytest.mark.parametrize(
     ("kind", "subtype", "name"),
     [("OGG", "VORBIS", "ogg-vorbis"), ("OGG", "OPUS", "ogg-opus"), ("MP3", "MPEG_LAYER_III", "mp3")],
@@ -311,7 +319,7 @@ def test_claims_that_no_memory_holds_are_refused_at_once() -> None:
     with pytest.raises(BadInput, match="too large"):
         decode_audio(raw, salvage=True)
     flac = bytearray(converted(tones(500), "FLAC", "PCM_16"))
-    flac[8 + 13] |= 0x0F  # the upper four of the 36 bits that say how many samples there are
+    flac[21] |= 0x0F  # the upper four of the 36 bits that say how many samples there are
     with pytest.raises(BadInput):
         decode_audio(bytes(flac))
     assert MAX_SAMPLES * 2 < 150 << 20
