@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import desphere_native
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shorten_streams import DIFF0, DIFF1, PCM_LITTLE, QLPC, ULAW, ZERO, Bits, Writer, random_stream
 
-from fisherprep.corpus import shorten
+from fisherprep.corpus import shorten, shorten_blocks
 from fisherprep.corpus.g711 import ULAW_TO_PCM
 from fisherprep.demo.shorten import SampleType, encode
 from fisherprep.demo.sphere import ulaw_from_pcm
@@ -165,7 +166,7 @@ def test_every_cut_keeps_exactly_the_whole_blocks() -> None:
         assert decoded.error == shorten.CUT and kept % 256 == 0
         assert np.array_equal(decoded.samples, whole[:, :kept])
         lengths.append(kept)
-    assert lengths == sorted(lengths) and set(range(1024, 2817, 256)) <= set(lengths)
+    assert lengths == sorted(lengths) and set(range(1024, 2561, 256)) <= set(lengths)
 
 
 def test_samples_past_the_promised_number_are_counted_and_dropped() -> None:
@@ -206,18 +207,19 @@ def test_no_bytes_do_anything_but_decode_or_be_refused(junk: bytes, num_samples:
         assert decoded.samples.shape[1] <= num_samples
 
 
-def test_it_works_where_nothing_can_be_cached() -> None:
-    """A read-only installation and no writable cache folder: compiled anew, not refused."""
-    script = "\n".join(
-        [
-            "import numba.core.caching as c",
-            "c._CacheLocator.from_function = classmethod(lambda cls, f, p: None)",
-            "for locator in c.CacheImpl._locator_classes: locator.from_function = classmethod(lambda cls, f, p: None)",
-            "from fisherprep.corpus import shorten_blocks",
-            "assert shorten_blocks.decode_blocks.py_func",
-            "assert type(shorten_blocks.decode_blocks._cache).__name__ == 'NullCache'",
-        ]
-    )
+def test_it_works_where_nothing_can_be_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba refuses ``cache=True`` where neither the installation nor the user's cache folder can be written."""
+
+    def njit_without_a_folder(function: Callable, cache: bool = False, **options: object) -> Callable:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return function
+
+    monkeypatch.setattr(shorten_blocks, "njit", njit_without_a_folder)
+    assert shorten_blocks._entry(speechlike) is speechlike
+
+
+def test_reading_a_release_does_not_import_the_compiler_before_it_is_needed() -> None:
+    script = "import sys, fisherprep.corpus.audio; sys.exit(bool({'numba', 'soundfile'} & sys.modules.keys()))"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    assert subprocess.run([sys.executable, "-c", script], env=environment).returncode == 0

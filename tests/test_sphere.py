@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,8 @@ from fisherprep.corpus.audio import read_audio
 from fisherprep.corpus.problems import BadInput
 from fisherprep.corpus.sphere import TABLES, decode, parse_header
 from fisherprep.demo.sphere import sphere_bytes
+
+ROOT = Path(__file__).parent.parent
 
 
 def tone(num_samples: int, channels: int = 2) -> np.ndarray:
@@ -226,3 +232,19 @@ def test_a_file_of_no_samples_is_refused(tmp_path: Path, kind: str) -> None:
 def test_missing_file_is_a_value_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"fe_03_00001\.sph: .*No such file"):
         read_audio(tmp_path / "fe_03_00001.sph")
+
+
+def test_a_path_that_a_shell_would_split_is_read(tmp_path: Path) -> None:
+    """Readers that call a program through a shell fail here."""
+    codes = noise(8, 0.1)
+    path = tmp_path / "training speech 1" / "d1; $HOME '\"\u00e9" / "fe_03_00001.sph"
+    path.parent.mkdir(parents=True)
+    assert np.array_equal(read_audio(write(path, sphere(codes))).samples, TABLES["ulaw"][codes].T)
+
+
+def test_the_benchmark_ends_with_a_line_of_json() -> None:
+    command = [sys.executable, "benchmarks/bench_sphere.py", "--seconds", "3", "--repeats", "1"]
+    run = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout.splitlines()[-1])
+    assert result["seconds"] > 0 and result["sph2pipe_seconds"] is None and result["ratio"] is None

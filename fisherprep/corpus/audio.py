@@ -48,20 +48,20 @@ def read_audio(path: Path, salvage: bool = False, verify_checksum: bool = True) 
     try:
         raw = _read(path)
         decoded = decode_audio(raw, salvage, verify_checksum)
-    except OSError as err:
-        raise BadInput(
-            "unreadable_audio", err.strerror or str(err), "a readable file", "check disk and permissions", str(path)
-        ) from err
     except BadInput as err:
         raise err.at(str(path)) from err
     return Audio(**vars(decoded), sha256=hashlib.sha256(raw).hexdigest(), num_bytes=len(raw))
 
 
 def _read(path: Path) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for a writer
-        raise BadInput("unreadable_audio", "no plain file", "a file", "remove it from the release")
-    with path.open("rb") as file:
-        raw = file.read(MAX_FILE_BYTES + 1)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for a writer
+            raise BadInput("unreadable_audio", "no plain file", "a file", "remove it from the release")
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as err:
+        found = err.strerror or str(err)
+        raise BadInput("unreadable_audio", found, "a readable file", "check disk and permissions") from err
     if len(raw) > MAX_FILE_BYTES:
         found, fix = f"over {MAX_FILE_BYTES} bytes", "remove it from the release"
         raise BadInput("too_large", found, "a recording of one call", fix)

@@ -12,6 +12,7 @@ Legend: C channels, N samples per channel.
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from fisherprep.corpus.decoded import (
     FIX_COPY,
     FIX_OR_SALVAGE,
+    MAX_SAMPLES,
     SALVAGED,
     Decoded,
     check_length,
@@ -34,6 +36,8 @@ _CHUNK = 16_384
 """Samples per channel asked for at once; damage loses at most so many that are whole."""
 _UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF)
 """What ffmpeg and sox write as the size of the data where they write to a pipe and cannot know it."""
+_UNKNOWN_LENGTH = 1 << 40
+"""libsndfile gives a stream of unknown length the highest number of samples there is."""
 _MAX_FLOAT = 8.0
 """Float samples go from -1 to 1, and somewhat beyond where a converter overshot; more is another scale."""
 
@@ -77,44 +81,56 @@ def decode(raw: bytes, kind: str, salvage: bool = False) -> Decoded:
 
 def _read(raw: bytes, kind: str) -> tuple[NDArray[np.int16], int, str, str | None]:
     """Samples ``[C, N]``, rate, format, and what is wrong with the file, if anything."""
-    import soundfile
-
     try:
-        file = soundfile.SoundFile(io.BytesIO(raw))
+        file = _reader()(io.BytesIO(raw))
     except Exception as err:  # soundfile raises its own errors, and numpy's and Python's for damaged headers
         found = f"{kind.upper()} that does not decode ({err})"
         raise BadInput("corrupt_audio", found, "a whole file", FIX_COPY) from err
     with file:
         check_rate(file.samplerate)
-        claimed = file.frames if 0 <= file.frames < 1 << 40 else None  # a stream of unknown length claims the most
-        check_length(claimed or 0, file.channels)
-        chunks, damage = _read_chunks(file)
-        rate_hz, subtype, channels = file.samplerate, file.subtype, file.channels
-    num_samples = sum(chunk.shape[1] for chunk in chunks)
-    if damage is None and claimed is not None and num_samples != claimed:
+        channels, rate_hz, subtype = file.channels, file.samplerate, file.subtype
+        claimed = file.frames if 0 <= file.frames < _UNKNOWN_LENGTH else None
+        check_length(claimed or 0, channels)
+        room = MAX_SAMPLES // channels if claimed is None else claimed
+        out = np.empty((channels, room), np.int16)  # takes memory only where it is written to
+        num_samples, damage = _read_into(file, out)
+    if damage is None and claimed not in (None, num_samples):
         damage = f"{num_samples} samples per channel, where the header says {claimed}"
     if damage is None and num_samples == 0:
         damage = "a file of no samples"
-    samples = np.concatenate(chunks, axis=1) if chunks else np.empty((channels, 0), np.int16)
+    samples = out if num_samples == room else out[:, :num_samples].copy()
     name = "mp3" if kind == "mp3" else f"{kind}-{subtype.lower().replace('_', '')}"
     return samples, rate_hz, name, damage
 
 
-def _read_chunks(file: soundfile.SoundFile) -> tuple[list[NDArray[np.int16]], str | None]:
-    """Pieces ``[C, n]`` up to the end or the damage, and what the damage is."""
+@cache
+def _reader() -> type[soundfile.SoundFile]:
+    """soundfile's reader without the seek after each read, which fails at the end of streams of unknown length."""
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+    return Sequential
+
+
+def _read_into(file: soundfile.SoundFile, out: NDArray[np.int16]) -> tuple[int, str | None]:
+    """Fill ``out`` up to the end or the damage: samples per channel, and what the damage is."""
     is_float = file.subtype in ("FLOAT", "DOUBLE")
-    chunks: list[NDArray[np.int16]] = []
-    num_samples = 0
+    at = 0
     while True:
         try:
             chunk = file.read(_CHUNK, dtype="float64" if is_float else "int16", always_2d=True)
         except Exception as err:  # as above
-            return chunks, f"data that do not decode after {num_samples} samples per channel ({err})"
+            return at, f"data that do not decode after {at} samples per channel ({err})"
         if len(chunk) == 0:
-            return chunks, None
-        num_samples += len(chunk)
-        check_length(num_samples, chunk.shape[1])
-        chunks.append(np.ascontiguousarray((_int16(chunk) if is_float else chunk).T))
+            return at, None
+        check_length(at + len(chunk), len(out))
+        if at + len(chunk) > out.shape[1]:
+            return at, f"more samples per channel than the {out.shape[1]} of the header"
+        out[:, at : at + len(chunk)] = (_int16(chunk) if is_float else chunk).T
+        at += len(chunk)
 
 
 def _int16(chunk: NDArray[np.float64]) -> NDArray[np.int16]:

@@ -54,6 +54,10 @@ class Decoded:
     """sum of the uncompressed values (mu-law bytes, or 16-bit samples) of all channels, modulo 65,536"""
     num_decoded: int
     """samples per channel that the stream held, those past the number asked for too"""
+    num_sure: int
+    """samples per channel before the last place where all channels started anew. A wrong bit that goes unnoticed shifts
+    all samples after it, up to a block that depends on none before it; so damage that shows lies after this place, or
+    has put the bits out of step shortly before it showed. 0 where running means make every block depend on others"""
     error: str | None
     """why decoding stopped early; None where the stream ended as it should"""
 
@@ -76,6 +80,7 @@ def decode(data: bytes, num_samples: int) -> Decoded:
     words, num_bits = _as_words(data)
     history = max(_MIN_HISTORY, max_order)
     out = np.empty((channels, num_samples), np.int16)
+    fresh = np.zeros(channels, np.int64)
     status, decoded, checksum = shorten_blocks.decode_blocks(
         words,
         position,
@@ -88,9 +93,11 @@ def decode(data: bytes, num_samples: int) -> Decoded:
         np.zeros((channels, history), np.int64),
         np.zeros((channels, num_means), np.int64),
         np.zeros(max_order, np.int64),
+        fresh,
     )
+    num_sure = int(fresh.min()) if num_means == 0 else 0
     kept = out if decoded >= num_samples else out[:, :decoded].copy()
-    return Decoded(kept, "ulaw" if is_ulaw else "pcm16", checksum, decoded, _ERRORS[status])
+    return Decoded(kept, "ulaw" if is_ulaw else "pcm16", checksum, decoded, num_sure, _ERRORS[status])
 
 
 def num_channels(data: bytes) -> int:

@@ -225,7 +225,7 @@ def _read_block(words, position, num_bits, command, x, start, stop, mean, coeffi
 
 
 @_entry
-def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, past, means, coefficients):
+def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, past, means, coefficients, fresh):
     """Run the commands of a stream.
 
     Args:
@@ -240,6 +240,7 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
         past: ``[C, H]`` int64 of zeros: each channel's last samples.
         means: ``[C, M]`` int64 of zeros: each channel's running means.
         coefficients: int64, as many as the highest order of the linear predictor.
+        fresh: ``[C]`` int64: gets the sample at which each channel last had a block that depends on nothing before it.
 
     Returns:
         ``(status, samples that every channel has, checksum of those that were kept)``.
@@ -295,6 +296,8 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
                 total, odd = _emit_ulaw(x, history, count, table[shift], out[channel], decoded)
             else:
                 total, odd = _emit_pcm(x, history, count, shift, out[channel], decoded)
+            if command in (ZERO, DIFF0):
+                fresh[channel] = decoded
             if odd != 0:
                 return IMPOSSIBLE, decoded, checksum
             partial += total
