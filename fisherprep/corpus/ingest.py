@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fisherprep.corpus.audio import Audio, read_audio
+from fisherprep.corpus.channels import checked
 from fisherprep.corpus.layout import Release, scan
 from fisherprep.corpus.plan import Plan, make_plan
 from fisherprep.corpus.problems import STAGE, BadInput
@@ -29,7 +30,9 @@ MAX_TRANSCRIPT_BYTES = 16 << 20
 FIX_FILE = "copy the file from the release again"
 
 
-def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine) -> StageSummary:
+def ingest(
+    roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine, checks: bool = True
+) -> StageSummary:
     """Bring the conversations and turns tables of a work folder up to date with a release.
 
     Args:
@@ -38,6 +41,7 @@ def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: En
         split: shares of calls to hold out; no speaker is in two splits.
         name: name of the dataset.
         engine: where shards are done.
+        checks: check both channels of every call (`fisherprep.corpus.channels`); else those columns are null.
 
     Returns:
         Counts of all shards: ``audio_s``, calls by part, transcriber and split, turns, words, flags, rejects by reason.
@@ -49,7 +53,7 @@ def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: En
     plan = make_plan(release, read_tables(release), split, name)
     work = WorkFolder.create(out, name, [str(root) for root in release.roots])
     with work.lock(STAGE):
-        calls = run_stage(work, CALLS, _shards(plan, release), {}, engine)
+        calls = run_stage(work, CALLS, _shards(plan, release), {"checks": checks}, engine)
         if not plan.release_notes and not work.done(RELEASE.name):
             return calls
         notes = [Shard("notes", plan.release_notes, plan.release_notes)] if plan.release_notes else []
@@ -88,11 +92,13 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     """Read the files of a shard's calls: rows of conversations and turns, and rejects."""
     result = ShardResult({"conversations": [], "turns": []}, list(payload["notes"]))
     for row, (audio, transcript) in zip(payload["rows"], payload["paths"], strict=True):
-        _ingest_call(row, Path(audio), Path(transcript), result)
+        _ingest_call(row, Path(audio), Path(transcript), result, config.get("checks", True))
     return result
 
 
-def _ingest_call(row: dict[str, Any], audio_path: Path, transcript_path: Path, result: ShardResult) -> None:
+def _ingest_call(
+    row: dict[str, Any], audio_path: Path, transcript_path: Path, result: ShardResult, checks: bool
+) -> None:
     call_id = row["call_id"]
     try:
         place = row["audio_file"]
@@ -108,6 +114,8 @@ def _ingest_call(row: dict[str, Any], audio_path: Path, transcript_path: Path, r
         result.rejects.append(err.row(call_id, place))
         return
     conversation = _conversation(row, audio, transcript)
+    if checks:
+        conversation = checked(conversation, audio.samples, audio.rate_hz, turns)
     result.rows["conversations"].append(conversation)
     result.rows["turns"].extend(_turn_row(call_id, number, turn) for number, turn in enumerate(turns))
     _count(result, conversation, turns)
@@ -178,7 +186,7 @@ def _count(result: ShardResult, conversation: dict[str, Any], turns: list[Turn])
     counters.update(f"flag: {flag}" for item in (conversation["flags"], *(t.flags for t in turns)) for flag in item)
 
 
-CALLS = Stage(STAGE, 1, ("conversations", "turns"), process)
+CALLS = Stage(STAGE, 2, ("conversations", "turns"), process)
 
 
 def _process_notes(payload: list[dict[str, Any]], config: dict[str, Any]) -> ShardResult:
