@@ -34,7 +34,7 @@ from fisherprep.corpus.channels_levels import LOUDNESS_NEEDS_S, measure
 from fisherprep.schema import SIDES
 
 QUIET_LUFS = -45.0
-"""Calls have -35 to -15 LUFS a side; a quieter channel is a dead line, or a voice that a codec hardly keeps."""
+"""About 20 LU below the -24 LUFS of voice prompts: a dead line, or a voice that a codec hardly keeps."""
 CLIPPED_RATIO = 1e-3
 """Share of clipped samples from which a channel is flagged: 0.6 s of a ten-minute call."""
 LOUD_CROSSTALK_DB = -15.0
@@ -56,7 +56,7 @@ CHECK_COLUMNS = ("swap_score", "channels_swapped", *(f"{name}_{side}" for name i
 MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
 """Rates of speech recordings; at any other a call is not checked."""
 
-_BLOCK_SAMPLES = 1 << 20
+_BLOCK_SAMPLES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,10 @@ def columns(checks: ChannelChecks) -> dict[str, Any]:
 
 
 def _is_same_sound(samples: NDArray[np.int16]) -> bool:
-    products = np.zeros((2, 2))
-    means = samples.mean(axis=1, dtype=np.float64, keepdims=True) if samples.size else 0.0
+    products, sums = np.zeros((2, 2)), np.zeros(2)
     for first in range(0, samples.shape[1], _BLOCK_SAMPLES):
-        block = samples[:, first : first + _BLOCK_SAMPLES] - means
+        block = samples[:, first : first + _BLOCK_SAMPLES].astype(np.float32)
         products += block @ block.T
-    return abs(products[0, 1]) > SAME_SOUND * np.sqrt(products[0, 0] * products[1, 1])
+        sums += block.sum(axis=1, dtype=np.float64)
+    covariance = products - np.outer(sums, sums) / max(samples.shape[1], 1)
+    return bool(abs(covariance[0, 1]) > SAME_SOUND * np.sqrt(covariance[0, 0] * covariance[1, 1]))

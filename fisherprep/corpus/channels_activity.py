@@ -38,7 +38,7 @@ _HOLD_FRAMES = 3
 _AROUND_FRAMES = 25
 _LOUD_DB = 10.0
 _LAGS = round(MAX_LAG_S / FRAME_S)
-_MAX_FRAMES = 3000
+_MAX_FRAMES = 1500
 _LOUDEST_DB = 60.0
 _MIN_CORRELATION_T = 6.0
 """Student's t of a correlation that is taken for crosstalk."""
@@ -80,7 +80,7 @@ def find_activity(powers: Powers) -> Activity:
     excess = np.maximum(smooth - floors, 0.0)
     leaks = [_leak(excess, active, this) for this in (0, 1)]
     own = np.stack([_own(excess, active, this, leaks[this]) for this in (0, 1)])
-    noise = [_pause_level(p, ~active.any(axis=0)) for p in powers]
+    noise = [_pause_level(p, ~(active[0] | active[1])) for p in powers]
     gains = [float(decibels(leak.gain)) if leak else None for leak in leaks]
     return Activity(active, own, (noise[0], noise[1]), (gains[0], gains[1]))
 
@@ -88,8 +88,8 @@ def find_activity(powers: Powers) -> Activity:
 def _noise_floor(smooth: Powers) -> Powers:
     """[F] power of the noise around each frame.
 
-    The quiet tenth of every 2.5 s gives a level; the floor is the least of them in the 15 s before or in the 15 s after,
-    whichever is higher, so that a pause is found in long speech and a step of the noise is followed at once.
+    The quiet tenth of every 2.5 s gives a level; the floor is the least of them in the 15 s before or in the 15 s
+    after, whichever is higher, so that a pause is found in long speech and a step of the noise is followed at once.
     """
     from scipy.ndimage import minimum_filter1d
 

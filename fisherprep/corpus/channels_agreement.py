@@ -82,7 +82,7 @@ def swap_verdict(own: Mask, turns: Iterable[Spoken]) -> SwapVerdict:
 
 
 def agreement(own: Mask, said: Mask) -> float | None:
-    """Correlation of speech on a channel ``[F]`` with its side's turns ``[F]``; None where one of them never changes."""
+    """Correlation of a channel's speech ``[F]`` with its side's turns ``[F]``; None where one of them never changes."""
     if not (0 < np.count_nonzero(own) < own.size and 0 < np.count_nonzero(said) < said.size):
         return None
     return float(np.corrcoef(own, said)[0, 1])
