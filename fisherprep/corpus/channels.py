@@ -56,7 +56,7 @@ CHECK_COLUMNS = ("swap_score", "channels_swapped", *(f"{name}_{side}" for name i
 MIN_RATE_HZ, MAX_RATE_HZ = 4000, 384_000
 """Rates of speech recordings; at any other a call is not checked."""
 
-_BLOCK_SAMPLES = 1 << 18
+_BLOCK_SAMPLES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ def columns(checks: ChannelChecks) -> dict[str, Any]:
 def _is_same_sound(samples: NDArray[np.int16]) -> bool:
     products, sums = np.zeros((2, 2)), np.zeros(2)
     for first in range(0, samples.shape[1], _BLOCK_SAMPLES):
-        block = samples[:, first : first + _BLOCK_SAMPLES].astype(np.float32)
-        products += block @ block.T
-        sums += block.sum(axis=1, dtype=np.float64)
+        block = samples[:, first : first + _BLOCK_SAMPLES].astype(np.float64)
+        products += np.einsum("in,jn->ij", block, block)
+        sums += block.sum(axis=1)
     covariance = products - np.outer(sums, sums) / max(samples.shape[1], 1)
     return bool(abs(covariance[0, 1]) > SAME_SOUND * np.sqrt(covariance[0, 0] * covariance[1, 1]))

@@ -167,7 +167,7 @@ def _regression(mine: Powers, other: Powers, quiet: Mask, loud: Mask) -> _Leak |
     mean_x = _lagged(weights, other) / num_frames
     variance = _lagged(weights, np.square(other)) - num_frames * np.square(mean_x)
     covariance = _lagged(y, other)
-    r = covariance / np.sqrt(np.maximum(variance * (y @ y), 1e-40))
+    r = covariance / np.sqrt(np.maximum(variance * np.square(y).sum(), 1e-40))
     lag = int(r.argmax())
     t = r[lag] * np.sqrt(num_frames / SMOOTHING_FRAMES / max(1.0 - r[lag] ** 2, 1e-9))
     return _Leak(float(covariance[lag] / variance[lag]), lag) if t > _MIN_CORRELATION_T else None
