@@ -124,12 +124,13 @@ def with_crosstalk(samples: np.ndarray, level_db: float) -> np.ndarray:
 def swaps(calls: Sequence[Call], heard: Sequence[np.ndarray], rng: np.random.Generator) -> dict[str, float]:
     """Swap a share of the calls, and compare the verdicts."""
     swapped = set(rng.permutation(len(calls))[: round(SWAPPED_SHARE * len(calls))].tolist())
-    counts, undecided, took_s = Counts(), 0, 0.0
+    counts, undecided, took_s, cpu_s = Counts(), 0, 0.0, 0.0
     for i, (call, samples) in enumerate(zip(calls, heard, strict=True)):
         given = np.ascontiguousarray(samples[::-1]) if i in swapped else samples
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         verdict = check_channels(given, call.rate_hz, call.turns).swap.swapped
         took_s += time.perf_counter() - start
+        cpu_s += time.process_time() - cpu_start
         undecided += verdict is None
         counts.hits += i in swapped and verdict is True
         counts.missed += i in swapped and verdict is not True
@@ -140,6 +141,7 @@ def swaps(calls: Sequence[Call], heard: Sequence[np.ndarray], rng: np.random.Gen
         "swap_recall": counts.recall,
         "swap_undecided": undecided,
         "check_seconds_per_audio_hour": round(took_s / hours, 2),
+        "check_cpu_seconds_per_audio_hour": round(cpu_s / hours, 2),
     }
 
 

@@ -162,8 +162,8 @@ def columns(checks: ChannelChecks) -> dict[str, Any]:
     row: dict[str, Any] = {"swap_score": checks.swap.score, "channels_swapped": checks.swap.swapped}
     for side, values in zip(SIDES, (checks.a, checks.b), strict=True):
         row |= {f"{name}_{side}": getattr(values, name) for name in _SIDE_COLUMNS}
-        regions = values.untranscribed
-        row[f"untranscribed_{side}"] = regions and [{"start_s": start, "end_s": end} for start, end in regions]
+        if values.untranscribed is not None:
+            row[f"untranscribed_{side}"] = [{"start_s": start, "end_s": end} for start, end in values.untranscribed]
     return row
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ PADDING_S = 0.25
 """How far speech may spill out of its turn: transcript times have slack, forced alignments cut words."""
 MAX_GAP_S = 0.3
 """Shorter pauses do not end a region of speech; longer ones do."""
-MIN_REGION_S = 0.3
+MIN_REGION_S = 0.2
 """A region has at least so much of it outside of all padded turns."""
 MIN_BURST_S = 0.06
 """Shorter bursts are no speech: clicks, drop-outs of the line."""
@@ -105,7 +106,7 @@ def untranscribed(own: Mask, turns: Iterable[Spoken], side: str) -> list[Region]
     regions = []
     for first, last in _runs(_close_gaps(speech, MAX_GAP_S) & outside):
         if np.count_nonzero(speech[first:last] & far[first:last]) * FRAME_S >= MIN_REGION_S:
-            regions.append((round(first * FRAME_S, 2), round(last * FRAME_S, 2)))
+            regions.append((round(int(first) * FRAME_S, 2), round(int(last) * FRAME_S, 2)))
     return regions
 
 
@@ -131,4 +132,10 @@ def _drop_short(mask: Mask, min_s: float) -> Mask:
 
 
 def _close_gaps(mask: Mask, max_s: float) -> Mask:
-    return ~_drop_short(~mask, max_s)
+    """The mask with short false runs between true ones filled."""
+    closed = mask.copy()
+    runs = _runs(mask)
+    for (_, end), (start, _) in pairwise(runs):
+        if (start - end) * FRAME_S <= max_s:
+            closed[end:start] = True
+    return closed
