@@ -31,6 +31,8 @@ MAX_LAG_S = 0.5
 """The latest echo that is looked for."""
 MIN_CROSSTALK_S = 1.0
 """Loud speech of the other side alone that is needed to measure its crosstalk."""
+ASSUMED_CROSSTALK_DB = -20.0
+"""Where there is less: what is taken for crosstalk then is at most this loud, and on time."""
 
 _BLOCK_FRAMES, _BLOCK_PERCENTILE, _WINDOW_BLOCKS = 250, 10, 6
 _PEAK_PERCENTILE = 95
@@ -65,6 +67,7 @@ class Activity:
 class _Leak:
     gain: float
     lag_frames: int
+    measured: bool = True
 
 
 def find_activity(powers: Powers) -> Activity:
@@ -81,7 +84,7 @@ def find_activity(powers: Powers) -> Activity:
     leaks = [_leak(excess, active, this) for this in (0, 1)]
     own = np.stack([_own(excess, active, this, leaks[this]) for this in (0, 1)])
     noise = [_pause_level(p, ~(active[0] | active[1])) for p in powers]
-    gains = [float(decibels(leak.gain)) if leak else None for leak in leaks]
+    gains = [float(decibels(leak.gain)) if leak and leak.measured else None for leak in leaks]
     return Activity(active, own, (noise[0], noise[1]), (gains[0], gains[1]))
 
 
@@ -100,7 +103,7 @@ def _noise_floor(smooth: Powers) -> Powers:
     known = np.flatnonzero(~np.isnan(lows))
     if not known.size:
         return np.full(level.size, 10.0 ** (QUIETEST_FLOOR_DBFS / 10.0))
-    lows = lows[known][np.abs(np.arange(lows.size)[:, None] - known).argmin(axis=1)]
+    lows = np.interp(np.arange(lows.size), known, lows[known])
     half = _WINDOW_BLOCKS // 2
     before = minimum_filter1d(lows, _WINDOW_BLOCKS + 1, origin=half, mode="nearest")
     after = minimum_filter1d(lows, _WINDOW_BLOCKS + 1, origin=-half, mode="nearest")
@@ -117,7 +120,8 @@ def _leak(excess: Powers, active: Mask, this: int) -> _Leak | None:
     """How the other side's speech comes through in channel ``this``: regression of powers where this side is quiet.
 
     Frames in which this side speaks are left out with all that is around them. By a first guess it speaks where it is
-    within 6 dB of the loudest of the other side lately; from then on, where it is above what is known to leak.
+    within 6 dB of the loudest of the other side lately; from then on, where it is above what is known to leak. None:
+    nothing is to be heard of the other side.
     """
     from scipy.ndimage import binary_dilation, maximum_filter1d
 
@@ -129,7 +133,7 @@ def _leak(excess: Powers, active: Mask, this: int) -> _Leak | None:
     for fit in (_usual_ratio, _regression, _regression):
         quiet = ~binary_dilation(speaking, iterations=_AROUND_FRAMES)
         if np.count_nonzero(loud & quiet) * FRAME_S < MIN_CROSSTALK_S:
-            return None
+            return _Leak(_ratio(ASSUMED_CROSSTALK_DB), 0, measured=False)
         leak = fit(mine, other, quiet, loud)
         if leak is None:
             return None
