@@ -88,10 +88,12 @@ def main() -> None:
 @click.option("--salvage", is_flag=True, help="Take damaged audio as far as it decodes, flagged, not rejected.")
 @click.option("--no-checksum", is_flag=True, help="Take audio that differs from its header's checksum, flagged.")
 @click.option("--no-errata", is_flag=True, help="Leave the known errors of the release as they are.")
+@click.option("--no-checks", is_flag=True, help="Leave out the checks of loudness, crosstalk, swapped channels, ...")
 @_workers
 @_strict
 def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: str, manifests: Path, dry_run: bool,
-           salvage: bool, no_checksum: bool, no_errata: bool, workers: int, strict: bool) -> None:  # fmt: skip
+           salvage: bool, no_checksum: bool, no_errata: bool, no_checks: bool, workers: int,
+           strict: bool) -> None:  # fmt: skip
     """Read a Fisher release: one or more folders holding its audio, transcripts and tables.
 
     \b
@@ -110,7 +112,7 @@ def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: s
         return
     rule = find_manifest(name, manifests).split if (manifests / f"{name}.yaml").is_file() else SplitRule()
     target = out or data_root / name
-    options = Options(salvage, verify_checksum=not no_checksum, errata=not no_errata)
+    options = Options(salvage, verify_checksum=not no_checksum, errata=not no_errata, checks=not no_checks)
     summary = run(list(release), target, rule, name, local_engine(workers), options)
     _report(target, summary, strict)
     click.echo(f"report: {target / 'ingest_report.md'}")

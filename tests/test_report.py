@@ -188,10 +188,10 @@ def damaged_release(root: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "taken"),
     [
-        (Options(), {"3"}),
-        (Options(salvage=True), {"1", "3"}),
-        (Options(verify_checksum=False), {"2", "3"}),
-        (Options(salvage=True, verify_checksum=False), {"1", "2", "3"}),
+        (Options(checks=False), {"3"}),
+        (Options(salvage=True, checks=False), {"1", "3"}),
+        (Options(verify_checksum=False, checks=False), {"2", "3"}),
+        (Options(salvage=True, verify_checksum=False, checks=False), {"1", "2", "3"}),
     ],
 )
 def test_damaged_audio_is_rejected_or_on_request_mended_and_flagged(

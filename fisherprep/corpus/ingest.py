@@ -14,6 +14,7 @@ from typing import Any
 
 from fisherprep.corpus.audio import Audio
 from fisherprep.corpus.call_audio import is_lossy, join_sides, read_call_files
+from fisherprep.corpus.channels import checked
 from fisherprep.corpus.errata import apply_errata, load_errata
 from fisherprep.corpus.layout import Release, scan
 from fisherprep.corpus.plan import Plan, make_plan
@@ -41,6 +42,8 @@ class Options:
     """reject audio whose samples are not those of the header's checksum"""
     errata: bool = True
     """mend known errors of the release (errata.yaml)"""
+    checks: bool = True
+    """check both channels of every call (`fisherprep.corpus.channels`); else those columns are null"""
 
 
 DEFAULT_OPTIONS = Options()
@@ -142,6 +145,8 @@ def _ingest_call(
     listed_bad = any(erratum.do == "flag" for erratum in errata)
     found = {**dict.fromkeys(audio.flags, True), "lossy_audio": is_lossy(audio), "listed_bad_audio": listed_bad}
     conversation["flags"] = [*row["flags"], *(flag for flag, holds in found.items() if holds)]
+    if options.checks:
+        conversation = checked(conversation, audio.samples, audio.rate_hz, turns)
     result.rejects.extend(mended)
     result.rows["conversations"].append(conversation)
     result.rows["turns"].extend(_turn_row(call_id, number, turn) for number, turn in enumerate(turns))
