@@ -212,10 +212,10 @@ def _codes_agree_with_conversations(shard: _Shard) -> Iterator[str]:
     if shard.tables["codes"].num_rows == 0:
         return
     columns = ("call_id", "split", "speaker_a", "speaker_b")
-    calls = shard.frame("conversations", *columns).set_index("call_id")
-    codes = shard.frame("codes", *columns).set_index("call_id")
-    for call_id in codes.index.intersection(calls.index):
-        if codes.loc[call_id].tolist() != calls.loc[call_id].tolist():
+    calls = {row[0]: row for row in shard.frame("conversations", *columns).itertuples(index=False, name=None)}
+    for row in shard.frame("codes", *columns).itertuples(index=False, name=None):
+        call_id = row[0]
+        if call_id in calls and row != calls[call_id]:
             yield f"codes: call {call_id}: split or speakers differ from conversations; run encode again"
 
 

@@ -28,13 +28,15 @@ TOY_KEY = "toy"
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """Files of a checkpoint on this disk. ``moshi``, ``mimi`` and ``tokenizer`` are None unless asked for."""
+    """Files of a checkpoint on this disk. Those not asked for are None."""
 
     source: str
     config: dict[str, Any] = field(default_factory=dict)
     moshi: Path | None = None
     mimi: Path | None = None
     tokenizer: Path | None = None
+    mimi_config: Path | None = None
+    """Mimi's architecture, where config.json names one; the released codec needs none"""
     toy: bool = False
 
     @property
@@ -58,6 +60,8 @@ def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
     fetch = (lambda name: _local(directory, name)) if directory.is_dir() else (lambda name: _from_hub(source, name))
     config = _read_config(fetch(CONFIG_NAME))
     files = {kind: fetch(config.get(f"{kind}_name") or DEFAULT_NAMES[kind]) for kind in need}
+    if "mimi" in need and config.get("mimi_config_name"):
+        files["mimi_config"] = fetch(config["mimi_config_name"])
     return CheckpointFiles(source=source, config=config, toy=any(_is_toy(f) for f in files.values()), **files)
 
 

@@ -166,8 +166,9 @@ def label(work: Path, data_root: Path, labeler: str | None, model: str | None, w
 @_work_argument
 @_checkpoint
 @click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ...  [default: cuda where there is one]")
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: 1 per core; 1 on cuda]")
 @_strict
-def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, strict: bool) -> None:
+def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, workers: int | None, strict: bool) -> None:
     """Encode both channels of every call with Mimi and lay the text on its frames.
 
     \b
@@ -175,9 +176,11 @@ def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, str
       fisherprep encode data/fisher --checkpoint nvidia/personaplex-7b-v1
     """
     from fisherprep.codec.encode import encode as run
+    from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
-    _report(work, run(WorkFolder.open(work), checkpoint, device), strict)
+    engine = local_engine(workers) if workers else None
+    _report(work, run(WorkFolder.open(work), checkpoint, device, engine), strict)
 
 
 @main.command()

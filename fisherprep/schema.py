@@ -259,9 +259,16 @@ CODES = Table(
         ),
         Column("speaker_a", _S, "identity of side a"),
         Column("speaker_b", _S, "identity of side b"),
-        Column("shifted_a", pa.int32(), "text tokens of side a that moved to a later frame", "tokens"),
-        Column("shifted_b", pa.int32(), "text tokens of side b that moved to a later frame", "tokens"),
-        Column("provenance", _S, "JSON: codec and tokenizer (source, sha256, toy), resampler, fisherprep version"),
+        Column(
+            "shifted_a",
+            pa.int32(),
+            "text tokens of side a that are not on the frame their word's start asks for",
+            "tokens",
+        ),
+        Column("shifted_b", pa.int32(), "the same, of side b", "tokens"),
+        Column(
+            "provenance", _S, "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, fisherprep, ..."
+        ),
     ),
 )
 
@@ -305,5 +312,4 @@ FLAGS = {
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
     "empty": "no word is left once markup is removed",
     "mended_times": "start and end were mended (order, or past the audio)",
-    "fallback": "alignment failed: word times are proportional to letters",
 }

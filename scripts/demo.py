@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -101,6 +102,7 @@ def main() -> None:
     """Run every command, then print what came of it."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "demo")
     console = Console()
+    shutil.rmtree(out / "export", ignore_errors=True)  # export writes to an empty folder only
     steps = [run_step(name, command, console) for name, command in commands(out).items()]
 
     cost = Table("step", "seconds", "peak MiB", title="what it took", title_justify="left")

@@ -1,0 +1,261 @@
+"""The trainer's configuration: one strict tree of frozen dataclasses, each value with its unit and source.
+
+A recipe (``recipes/*.yaml``) is a complete small file of it; flags override single values; the result is saved with the
+run as ``RUN/config.json``. Unknown keys, wrong types and contradictions are refused before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fisherprep.checkpoint import DEFAULT_CHECKPOINT
+from fisherprep.manifest import DEFAULT_DIR
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What is trained on, and in which portions."""
+
+    mix: dict[str, float] = field(default_factory=dict)
+    """Dataset -> share of the trained frames (any positive numbers; only their ratios count)."""
+    root: str = "data"
+    """Folder that holds the datasets' work folders."""
+    manifests: str = DEFAULT_DIR
+    max_frames: int = 2048
+    """Longest window, prompt included: 163.84 s (PersonaPlex)."""
+    max_prompt_share: float = 0.5
+    """Part of a window that its prompt may take; a voice prompt that would take more is left out."""
+    batch_size: int = 32
+    """Windows per optimiser step (PersonaPlex)."""
+    micro_batch_size: int = 1
+    """Windows per forward pass; the rest of the batch is accumulated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which base model, and how it is run."""
+
+    checkpoint: str = DEFAULT_CHECKPOINT
+    gradient_checkpointing: bool = True
+    """Recompute activations in the backward pass: slower, far less memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weights of the targets; the formula is in ``loss.py``. Defaults: PersonaPlex (arXiv 2602.06053)."""
+
+    text_pad: float = 0.3
+    """Weight of a PAD or EPAD target; any other text token weighs 1."""
+    semantic: float = 1.0
+    """Weight of a stream's first codebook."""
+    acoustic: float = 0.02
+    """Weight of each of a stream's other seven codebooks."""
+    user_stream: bool = True
+    """Whether the user's audio is a target too, as in PersonaPlex's released 16-codebook depformer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW and its schedule. Learning rates: PersonaPlex; the rest: Moshi (arXiv 2410.00037, appendix)."""
+
+    depth_lr: float = 4e-6
+    """Peak learning rate of the depth transformer."""
+    temporal_lr: float = 2e-6
+    """Peak learning rate of the temporal transformer and everything else."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    """Largest norm of the gradient over all parameters; 0: no clipping."""
+    warmup_share: float = 0.05
+    """Part of the steps that the learning rate rises linearly, before the cosine."""
+    final_lr_share: float = 0.0
+    """Where the cosine ends, as a share of the peak."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutConfig:
+    """The held-out loss before the first step and after the last."""
+
+    windows: int = 64
+    """At most so many windows of each dataset's ``valid`` split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveConfig:
+    """Checkpoints of the run."""
+
+    every: int = 200
+    """Steps between checkpoints; the last step is always saved."""
+    keep: int = 2
+    """How many of them stay on disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides what a run computes."""
+
+    steps: int = 2000
+    seed: int = 0
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda or cuda:N."""
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    optim: OptimConfig = OptimConfig()
+    heldout: HeldOutConfig = HeldOutConfig()
+    save: SaveConfig = SaveConfig()
+
+
+def load_recipe(name_or_file: str) -> dict[str, Any]:
+    """The values of a recipe: a name in ``recipes/`` or the path of a YAML file.
+
+    Raises:
+        ValueError: there is no such recipe, or it is not YAML.
+    """
+    import yaml
+
+    named = RECIPES / f"{name_or_file}.yaml"
+    file = named if named.is_file() else Path(name_or_file)
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError) as err:
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise ValueError(f"no recipe {name_or_file!r}: expected a YAML file or one of {known}") from err
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+        raise ValueError(f"{file}: cannot be read as YAML ({err})") from err
+    if not isinstance(values, dict):
+        raise ValueError(f"{file}: expected keys and values, found {values!r}")
+    return values
+
+
+def merge(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with dotted keys (``data.max_frames``) replaced."""
+    merged = copy.deepcopy(dict(values))
+    for dotted, value in overrides.items():
+        *sections, key = dotted.split(".")
+        place = merged
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ValueError(f"{dotted}: {section} is a value, not a section")
+        place[key] = value
+    return merged
+
+
+def make_config(values: Mapping[str, Any]) -> Config:
+    """Build and check the whole tree.
+
+    Raises:
+        ValueError: an unknown key, a value of another type, or values that contradict each other.
+    """
+    config = _build(Config, values, "")
+    _validate(config)
+    return config
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """The tree as plain JSON-able values; ``make_config`` reads it back."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """Where two configurations differ: ``data.max_frames: 256 -> 512``."""
+    a, b = flat(as_dict(old)), flat(as_dict(new))
+    return [
+        f"{key}: {a.get(key)!r} -> {b.get(key)!r}" for key in sorted(a.keys() | b.keys()) if a.get(key) != b.get(key)
+    ]
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a tree by their dotted keys."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def _build(cls: Any, values: Any, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"config {where or 'file'}: expected keys and values, found {values!r}")
+    hints = typing.get_type_hints(cls)
+    if unknown := sorted(str(k) for k in values if k not in hints):
+        raise ValueError(f"config {where}{unknown[0]}: unknown key; known here: {', '.join(sorted(hints))}")
+    return cls(**{key: _convert(hints[key], value, f"{where}{key}") for key, value in values.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return _build(hint, value, f"{where}.")
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"config {where}: expected names and numbers, found {value!r}")
+        return {str(k): _convert(float, v, f"{where}.{k}") for k, v in value.items()}
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is tuple:
+        if not isinstance(value, list | tuple) or len(value) != len(hint.__args__):
+            raise ValueError(f"config {where}: expected {len(hint.__args__)} numbers, found {value!r}")
+        return tuple(_convert(h, v, where) for h, v in zip(hint.__args__, value, strict=True))
+    if hint is float and isinstance(value, str):
+        value = _number(value)  # YAML 1.1 reads 2e-6 (no dot) as a text
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise ValueError(f"config {where}: expected {_NAMES[hint]}, found {value!r}")
+    return value
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _validate(c: Config) -> None:
+    def need(ok: bool, key: str, found: Any, expected: str) -> None:
+        if not ok:
+            raise ValueError(f"config {key}: found {found!r}, expected {expected}")
+
+    for key, value in flat(as_dict(c)).items():
+        need(not isinstance(value, float) or math.isfinite(value), key, value, "a finite number")
+    for key in ("data.max_frames", "data.batch_size", "data.micro_batch_size"):
+        value = getattr(c.data, key.split(".")[1])
+        need(value >= 1, key, value, "1 or more")
+    for key, count in (("steps", c.steps), ("save.every", c.save.every), ("save.keep", c.save.keep)):
+        need(count >= 1, key, count, "1 or more")
+    need(c.seed >= 0, "seed", c.seed, "0 or more")
+    need(c.heldout.windows >= 0, "heldout.windows", c.heldout.windows, "0 or more")
+    need(len(c.data.mix) > 0, "data.mix", c.data.mix, "at least one dataset, as in --mix fisher:0.7,coffee:0.3")
+    for name, weight in c.data.mix.items():
+        need(weight > 0, f"data.mix.{name}", weight, "a number above 0")
+    need(
+        c.data.batch_size % c.data.micro_batch_size == 0,
+        "data.micro_batch_size",
+        c.data.micro_batch_size,
+        f"a divisor of data.batch_size ({c.data.batch_size})",
+    )
+    share = c.data.max_prompt_share
+    need(0 < share < 1, "data.max_prompt_share", share, "a share between 0 and 1")
+    weights = (c.loss.text_pad, c.loss.semantic, c.loss.acoustic)
+    need(min(weights) >= 0, "loss", weights, "weights of 0 or more")
+    need(c.loss.semantic + c.loss.acoustic > 0, "loss", weights, "semantic or acoustic above 0")
+    for key in ("depth_lr", "temporal_lr"):
+        need(getattr(c.optim, key) > 0, f"optim.{key}", getattr(c.optim, key), "a number above 0")
+    need(all(0 <= b < 1 for b in c.optim.betas), "optim.betas", c.optim.betas, "two numbers from 0 to below 1")
+    need(c.optim.weight_decay >= 0, "optim.weight_decay", c.optim.weight_decay, "0 or more")
+    need(c.optim.clip_norm >= 0, "optim.clip_norm", c.optim.clip_norm, "0 or more")
+    need(0 <= c.optim.final_lr_share <= 1, "optim.final_lr_share", c.optim.final_lr_share, "a share from 0 to 1")
+    need(0 <= c.optim.warmup_share < 1, "optim.warmup_share", c.optim.warmup_share, "a share from 0 to below 1")

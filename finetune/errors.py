@@ -1,0 +1,36 @@
+"""Bad input ends in one clear line and an exit status, never in a traceback.
+
+Logic raises ``ValueError`` (bad data) and knows nothing of Click; the entry scripts wrap their work in these two.
+Exit status 2: a flag was wrong. Exit status 1: the flags were fine, the data, files or machine were not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+
+@contextlib.contextmanager
+def clean_exit() -> Iterator[None]:
+    """Turn errors that a user can mend into a message and exit status 1."""
+    try:
+        yield
+    except (ValueError, OSError) as err:
+        raise click.ClickException(str(err)) from err
+    except RuntimeError as err:
+        if "out of memory" not in str(err).lower():
+            raise
+        raise click.ClickException(
+            f"out of memory ({str(err).splitlines()[0]}); give a smaller --micro-batch-size or --max-frames"
+        ) from err
+
+
+@contextlib.contextmanager
+def usage_error(flag: str = "") -> Iterator[None]:
+    """Turn a ``ValueError`` about what was typed into a usage error, exit status 2."""
+    try:
+        yield
+    except ValueError as err:
+        raise click.UsageError(f"{flag}: {err}" if flag else str(err)) from err

@@ -1,0 +1,139 @@
+"""Held-out loss of a run, the base model beside the fine-tuned one.
+
+\b
+    python -m finetune.evaluate runs/fisher-coffee --split test
+
+The windows are the same for both models and for every run over the same tables (their seed is fixed). Prints a table
+and writes RUN/evaluate-SPLIT.json.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finetune.config import Config
+from finetune.errors import clean_exit, usage_error
+
+if TYPE_CHECKING:
+    from moshi.models.lm import LMModel
+    from rich.table import Table
+
+    from finetune.data.windows import WindowSource
+
+Losses = dict[str, dict[str, float | None]]
+"""Dataset -> ``loss`` and each stream of ``loss.py`` -> nats per target, besides ``windows`` and ``frames``."""
+
+
+def held_out_losses(model: LMModel, sources: dict[str, WindowSource], config: Config) -> Losses:
+    """The loss on at most ``config.heldout.windows`` windows of each source."""
+    import torch
+
+    from finetune.data.batches import micro_batches
+    from finetune.loss import StreamSums
+    from finetune.step import target_losses
+
+    losses: Losses = {}
+    model.eval()
+    for name, source in sources.items():
+        sums = StreamSums((name,))
+        plans = [source.plan(i) for i in range(min(config.heldout.windows, source.windows_per_epoch))]
+        for batch in micro_batches((source.cut(p) for p in plans), [name], config.data.micro_batch_size):
+            with torch.no_grad():
+                codes, mask, values = target_losses(model, batch)
+            sums.add(values, codes, mask, batch.dataset_ids)
+        losses[name] = {
+            "loss": sums.losses(config.loss)[name],
+            **sums.means()[name],
+            "windows": len(plans),
+            "frames": sum(plan.dialogue_frames for plan in plans),
+        }
+    return losses
+
+
+def comparison(split: str, before: Losses, after: Losses) -> Table:
+    """A table of every dataset and stream: base, fine-tuned, change."""
+    from rich.table import Table
+
+    from finetune.loss import STREAMS
+
+    table = Table(title=f"held-out loss ({split}), nats per target")
+    for heading in ("dataset", "stream"):
+        table.add_column(heading)
+    for heading in ("base", "fine-tuned", "change"):
+        table.add_column(heading, justify="right")
+    for name in after:
+        for stream in ("loss", *STREAMS):
+            old, new = before[name][stream], after[name][stream]
+            if old is None or new is None:
+                continue
+            table.add_row(name if stream == "loss" else "", stream, f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}")
+        table.add_section()
+    return table
+
+
+def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
+    """Losses of the base model and of the run's newest checkpoint on ``split``; also written to the run's folder.
+
+    Raises:
+        ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
+    """
+    from finetune import state
+    from finetune.checkpoints import load_model, load_weights, open_base
+    from finetune.data.sources import open_held_out
+    from finetune.device import pick_device
+    from finetune.metrics import write_json
+
+    checkpoint = state.newest(run)
+    device = pick_device(config.device)
+    base = open_base(config.model.checkpoint)
+    sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
+    if not sources:
+        raise ValueError("; ".join(missing))
+    model = load_model(base, device)
+    before = held_out_losses(model, sources, config)
+    load_weights(model, state.read_weights(checkpoint), str(checkpoint))
+    after = held_out_losses(model.to(device), sources, config)
+    result = {
+        "split": split,
+        "base": base.files.label,
+        "checkpoint": checkpoint.name,
+        "losses": {"base": before, "fine_tuned": after},
+        "left_out": missing,
+    }
+    write_json(run / f"evaluate-{split}.json", result)
+    return result
+
+
+@click.command(help=__doc__)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
+@click.option("--windows", type=int, help="At most so many windows of each dataset [default: as in the run].")
+@click.option("--data-root", help="Where the work folders are now [default: as in the run].")
+@click.option("--checkpoint", help="Where the base model is now [default: as in the run].")
+@click.option("--device", help="auto, cpu, cuda or cuda:N [default: as in the run].")
+def main(
+    run: Path, split: str, windows: int | None, data_root: str | None, checkpoint: str | None, device: str | None
+) -> None:
+    from rich.console import Console
+
+    from finetune.state import saved_config
+
+    given = {"heldout.windows": windows, "data.root": data_root, "model.checkpoint": checkpoint, "device": device}
+    with usage_error():
+        config = saved_config(run, {key: value for key, value in given.items() if value is not None})
+    with clean_exit():
+        result = evaluate(run, config, split)
+    click.echo(f"base: {result['base']}; fine-tuned: {run}, {result['checkpoint']}")
+    table = comparison(split, result["losses"]["base"], result["losses"]["fine_tuned"])
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    for line in result["left_out"]:
+        click.echo(f"left out: {line}", err=True)
+    click.echo(f"written to {run / f'evaluate-{split}.json'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The forward pass of training: ``LMModel.forward`` on codes that are delayed already.
+
+``LMModel.forward`` delays the codes, runs the model, and shifts the logits back to the undelayed frames. For a loss
+the shift back is not needed: delayed targets meet delayed logits just as well. It is also the dearest part of a step,
+because the backward pass of each of its sixteen row selections fills a zero tensor as large as all logits (half the
+time of a step of a small model on a CPU). So codes and mask are delayed here, and the model runs with all delays at 0,
+where moshi's code skips both shifts. The numbers are the same; ``tests/test_finetune_loss.py`` compares the two.
+
+Legend: B windows, K = 17 rows, T frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from moshi.models.lm import LMModel, LMOutput
+
+
+def delay(model: LMModel, codes: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Codes and mask ``[B, K, T]`` with each row moved to later frames by its delay.
+
+    The frames that open up hold the initial token, and are no targets; what is moved past the end is dropped, and must
+    not be a target (``data/windows.py`` sees to it).
+    """
+    import torch
+
+    delayed = model._get_initial_token().repeat(codes.shape[0], 1, codes.shape[2])
+    delayed_mask = torch.zeros_like(mask)
+    for row, shift in enumerate(model.delays):
+        kept = codes.shape[2] - shift
+        delayed[:, row, shift:] = codes[:, row, :kept]
+        delayed_mask[:, row, shift:] = mask[:, row, :kept]
+        assert not bool(mask[:, row, kept:].any()), "a delayed row has a target that falls past the end"
+    return delayed, delayed_mask
+
+
+def forward_delayed(model: LMModel, delayed: torch.Tensor) -> LMOutput:
+    """``model.forward`` on codes from ``delay``; its logits ``[B, K, T, card]`` belong to the delayed codes."""
+    with _without_delays(model):
+        return model(delayed)
+
+
+@contextlib.contextmanager
+def _without_delays(model: LMModel) -> Iterator[None]:
+    delays = model.delays
+    model.delays = [0] * len(delays)
+    try:
+        yield
+    finally:
+        model.delays = delays

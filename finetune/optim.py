@@ -1,0 +1,64 @@
+"""AdamW with one learning rate for the depth transformer and one for the rest, on a cosine with warm-up.
+
+Two rates as in PersonaPlex (4e-6 and 2e-6) and Moshi's Fisher stage (arXiv 2410.00037, table 1). The rate is a
+function of the step alone, so there is no scheduler whose state could be lost.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from finetune.config import OptimConfig
+
+if TYPE_CHECKING:
+    import torch
+
+DEPTH = "depth"
+TEMPORAL = "temporal"
+
+
+def group_of(parameter_name: str) -> str:
+    """``depth`` for the depformer, its embeddings, its inputs and its output heads (``linears``), else ``temporal``."""
+    return DEPTH if parameter_name.startswith(("depformer", "linears.")) else TEMPORAL
+
+
+def make_optimizer(model: torch.nn.Module, config: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over the trainable parameters, in the groups ``depth`` and ``temporal``."""
+    import torch
+
+    groups: dict[str, list[torch.nn.Parameter]] = {DEPTH: [], TEMPORAL: []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups[group_of(name)].append(parameter)
+    return torch.optim.AdamW(
+        [{"params": parameters, "name": name} for name, parameters in groups.items()],
+        lr=config.temporal_lr,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+    )
+
+
+def learning_rates(step: int, steps: int, config: OptimConfig) -> dict[str, float]:
+    """Rates of step ``step`` (the first is 1) of ``steps``: linear warm-up to the peak, then half a cosine down."""
+    warmup = round(config.warmup_share * steps)
+    if step <= warmup:
+        factor = step / warmup
+    else:
+        done = (step - warmup) / max(steps - warmup, 1)
+        factor = config.final_lr_share + (1 - config.final_lr_share) * 0.5 * (1 + math.cos(math.pi * done))
+    return {DEPTH: config.depth_lr * factor, TEMPORAL: config.temporal_lr * factor}
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, rates: dict[str, float]) -> None:
+    """Give each group its rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rates[group["name"]]
+
+
+def clip_gradient(model: torch.nn.Module, max_norm: float) -> float:
+    """Scale the gradient down to ``max_norm`` (0: leave it) and return the norm it had."""
+    import torch
+
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm or math.inf)
+    return float(norm)

@@ -1,0 +1,1 @@
+"""From turns to words in time: pronunciations, forced alignment, and the align stage."""

@@ -1,0 +1,154 @@
+"""One call: audio at 24 kHz, words and prompts in; a row of the codes table and its voice prompts out.
+
+Legend: N samples, T frames of 80 ms; side a is row 0 of the audio, side b row 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fisherprep.codec.mimi import encode_channels, encode_voice
+from fisherprep.codec.text_stream import TextStream, frame_of, text_stream
+from fisherprep.codec.voice import voice_span
+from fisherprep.corpus.audio import read_audio
+from fisherprep.corpus.problems import BadInput
+from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, SIDES, TEXT_EPAD, TEXT_PAD
+
+if TYPE_CHECKING:
+    from moshi.models import MimiModel
+
+RESAMPLER = "soxr HQ"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the tables hold of a call; rows as dictionaries, prompts by side."""
+
+    row: dict[str, Any]
+    turns: list[dict[str, Any]]
+    words: list[dict[str, Any]]
+    prompts: dict[str, list[str]]
+
+    def words_of(self, side: str) -> list[dict[str, Any]]:
+        """One side's words in order of time."""
+        own = (word for word in self.words if word["side"] == side)
+        return sorted(own, key=lambda word: (word["start_s"], word["turn"], word["index"]))
+
+
+def read_call_audio(row: dict[str, Any], path: Path) -> np.ndarray:
+    """Both channels of a call as float32 [2, N] at 24 kHz, exactly as long as the file.
+
+    Raises:
+        BadInput: the file cannot be read, is not the one that was ingested, or is not two-channel.
+    """
+    audio = read_audio(path)
+    if audio.sha256 != row["audio_sha256"]:
+        raise BadInput("audio_changed", f"sha256 {audio.sha256}", row["audio_sha256"], "run ingest again")
+    if len(audio.samples) != len(SIDES):
+        raise BadInput(
+            "not_two_channels", f"{len(audio.samples)} channels", "a channel per side", "give separate sides"
+        )
+    return to_codec_rate(audio.samples.astype(np.float32) / 32768.0, audio.rate_hz)
+
+
+def to_codec_rate(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Resample float32 [2, M] to [2, N] at 24 kHz, N = ceil(M * 24000 / rate)."""
+    import soxr
+
+    if rate_hz == CODEC_RATE_HZ:
+        return samples
+    length = -(-samples.shape[1] * CODEC_RATE_HZ // rate_hz)
+    resampled = np.stack([soxr.resample(channel, rate_hz, CODEC_RATE_HZ, quality="HQ") for channel in samples])
+    return np.pad(resampled[:, :length], ((0, 0), (0, max(0, length - resampled.shape[1]))))
+
+
+def encode_call(
+    call: Call, samples: np.ndarray, mimi: MimiModel, spell: Callable[[str], list[int]]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Encode one call.
+
+    Args:
+        call: its rows.
+        samples: float32 [2, N] at 24 kHz.
+        mimi: the codec.
+        spell: the text tokens of one word.
+
+    Returns:
+        A row of the codes table without ``provenance``, and the rows of the voices table.
+
+    Raises:
+        BadInput: there are no words, or they cannot be laid on the frames.
+    """
+    if not call.words:
+        raise BadInput("no_words", "no words on either side", "a transcript with words", "see the rejects of ingest")
+    codes = encode_channels(mimi, samples)
+    num_frames = codes.shape[2]
+    text = {side: _text(call, side, num_frames, spell) for side in SIDES}
+    voices = [voice for side in SIDES if (voice := _voice(call, side, samples, mimi))]
+    prompts = {voice["side"]: voice["codes"] for voice in voices}
+    row: dict[str, Any] = {key: call.row[key] for key in ("call_id", "corpus", "split", "agent_side")}
+    row |= {"num_frames": num_frames, "starts": window_starts(call, text).tolist()}
+    for index, side in enumerate(SIDES):
+        row |= {
+            f"codes_{side}": codes[index].tolist(),
+            f"text_{side}": text[side].tokens.tolist(),
+            f"prompts_{side}": call.prompts.get(side, []),
+            f"voice_{side}": prompts.get(side),
+            f"speaker_{side}": call.row[f"speaker_{side}"],
+            f"shifted_{side}": text[side].shifted,
+        }
+    return row, voices
+
+
+def _text(call: Call, side: str, num_frames: int, spell: Callable[[str], list[int]]) -> TextStream:
+    words = [(word["word"], word["start_s"]) for word in call.words_of(side)]
+    try:
+        return text_stream(words, num_frames, spell)
+    except ValueError as err:
+        raise BadInput(
+            "text_does_not_fit", f"side {side}: {err}", "text that the frames can hold", "check the transcript"
+        ) from err
+
+
+def _voice(call: Call, side: str, samples: np.ndarray, mimi: MimiModel) -> dict[str, Any] | None:
+    """A row of the voices table, where a span of the side qualifies."""
+    fallback = {word["turn"] for word in call.words if word["method"] == "proportional"}
+    span = voice_span(call.turns, side, fallback)
+    if span is None:
+        return None
+    first, last = (round(time_s * CODEC_RATE_HZ) for time_s in (span.start_s, span.end_s))
+    try:
+        codes = encode_voice(mimi, samples[SIDES.index(side), first:last])
+    except ValueError:  # silence where the transcript has words: no voice to be heard
+        return None
+    return {
+        "call_id": call.row["call_id"],
+        "side": side,
+        "speaker": call.row[f"speaker_{side}"],
+        "start_s": span.start_s,
+        "end_s": span.end_s,
+        "codes": codes.tolist(),
+        "why": span.why,
+    }
+
+
+def window_starts(call: Call, text: dict[str, TextStream]) -> np.ndarray:
+    """Frames at which a window may start, increasing; frame 0 is always one.
+
+    The frame before a turn's first word, on either side, where at its beginning nobody is inside a word and neither
+    text row is inside one.
+    """
+    num_frames = len(text[SIDES[0]].tokens)
+    first_words = [word["start_s"] for word in call.words if word["index"] == 0]
+    frames = np.unique([0, *(max(0, frame_of(start_s) - 1) for start_s in first_words)])
+    frames = frames[frames < num_frames]
+    times_s = frames[:, None] / FRAME_RATE_HZ
+    starts_s, ends_s = (np.array([word[key] for word in call.words]) for key in ("start_s", "end_s"))
+    spoken = ((starts_s < times_s) & (times_s < ends_s)).any(axis=1)
+    written = np.any([~np.isin(text[side].tokens[frames], (TEXT_PAD, TEXT_EPAD)) for side in SIDES], axis=0)
+    return frames[~(spoken | written) | (frames == 0)]

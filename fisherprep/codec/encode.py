@@ -1,0 +1,202 @@
+"""The ``encode`` stage: conversations, turns, words and personas to codes and voices.
+
+Calls of every split are encoded, ``excluded`` ones too: the codes table has a row for each call that can be used at
+all, and its ``split`` says what for. A call whose audio has become unreadable, or that has no words, is rejected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fisherprep import __version__
+from fisherprep.checkpoint import CheckpointFiles, locate
+from fisherprep.codec.call import RESAMPLER, Call, encode_call, read_call_audio
+from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
+from fisherprep.corpus.problems import BadInput
+from fisherprep.engine import Engine, InlineEngine, local_engine
+from fisherprep.schema import NUM_CODEBOOKS, SIDES
+from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
+from fisherprep.workfolder import WorkFolder, sha256_file
+
+if TYPE_CHECKING:
+    from moshi.models import MimiModel
+
+_MAX_TOKEN = 32_767
+"""Text tokens are stored as int16."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Files of the codec and the tokenizer with their hashes, and where the codec runs."""
+
+    mimi: Path
+    mimi_sha256: str
+    architecture: Path | None
+    architecture_sha256: str | None
+    tokenizer: Path
+    tokenizer_sha256: str
+    device: str
+
+
+@dataclass(frozen=True)
+class _Payload:
+    work: WorkFolder
+    shard: str
+    model: _Model
+
+
+def encode(work: WorkFolder, checkpoint: str, device: str | None = None, engine: Engine | None = None) -> StageSummary:
+    """Bring the codes and voices tables up to date.
+
+    Args:
+        work: a folder with conversations, turns, words and personas.
+        checkpoint: local directory or hub repo id whose Mimi and tokenizer are used.
+        device: of torch; None: cuda where there is one, else cpu.
+        engine: where shards run; None: a process per core on a CPU (torch's threads spend much of their time waiting
+            for each other), this process on an accelerator.
+
+    Raises:
+        ValueError: a table or a checkpoint file is missing, the weights do not fit, or there is no such device.
+    """
+    from rich.console import Console
+
+    with work.lock("encode"):
+        inputs = upstream(work, "conversations", "turns", "words", "personas")
+        files = locate(checkpoint, ("mimi", "tokenizer"))
+        model = _model(files, _device(device))
+        _load(model)  # a checkpoint that does not fit is one error before any shard starts
+        told = f"codec and tokenizer: {files.label}; device: {model.device}"
+        Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
+        shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
+        return run_stage(work, STAGE, shards, _config(files, model), engine or _usual_engine(model.device))
+
+
+def _usual_engine(device: str) -> Engine:
+    return local_engine(0) if device == "cpu" else InlineEngine()
+
+
+def _device(name: str | None) -> str:
+    import torch
+
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as err:
+        reason = str(err).splitlines()[0][:80]
+        raise ValueError(f"device {name!r} cannot be used here ({reason}); expected cpu, cuda, cuda:1 ...") from err
+    return name
+
+
+def _model(files: CheckpointFiles, device: str) -> _Model:
+    assert files.mimi is not None and files.tokenizer is not None, "located with both"
+    architecture = files.mimi_config
+    return _Model(
+        files.mimi,
+        sha256_file(files.mimi),
+        architecture,
+        sha256_file(architecture) if architecture else None,
+        files.tokenizer,
+        sha256_file(files.tokenizer),
+        device,
+    )
+
+
+@lru_cache(maxsize=1)
+def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
+    """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
+    import multiprocessing
+
+    import torch
+
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)  # the other workers have the other cores
+    return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
+
+
+def _config(files: CheckpointFiles, model: _Model) -> dict[str, Any]:
+    """What the rows depend on besides the inputs; it becomes each row's provenance."""
+    source = Path(files.source).expanduser()
+    return {
+        "source": source.resolve().name if source.is_dir() else files.source,
+        "toy": files.toy,
+        "mimi_sha256": model.mimi_sha256,
+        "mimi_config_sha256": model.architecture_sha256,
+        "num_codebooks": NUM_CODEBOOKS,
+        "tokenizer_sha256": model.tokenizer_sha256,
+        "resampler": RESAMPLER,
+        "loudness": None,
+        "voice_lufs": VOICE_LUFS,
+        "fisherprep": __version__,
+    }
+
+
+def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
+    """The text tokens of one word, by a SentencePiece model.
+
+    Raises:
+        ValueError: the file is no SentencePiece model, or its ids do not fit the table.
+    """
+    import sentencepiece
+
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+    except (OSError, RuntimeError) as err:
+        raise ValueError(f"{tokenizer}: cannot be read as a SentencePiece model ({err})") from err
+    if processor.vocab_size() > _MAX_TOKEN + 1:
+        raise ValueError(f"{tokenizer}: {processor.vocab_size()} pieces; expected at most {_MAX_TOKEN + 1}")
+    return lru_cache(maxsize=100_000)(processor.encode)
+
+
+def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
+    mimi, spell = _load(payload.model)
+    provenance = json.dumps(config, sort_keys=True)
+    result = ShardResult({"codes": [], "voices": []})
+    for call in _calls(payload.work, payload.shard):
+        try:
+            samples = read_call_audio(call.row, payload.work.audio_path(call.row))
+            row, voices = encode_call(call, samples, mimi, spell)
+        except BadInput as err:
+            result.rejects.append(_reject(call.row, err))
+            continue
+        result.rows["codes"].append({**row, "provenance": provenance})
+        result.rows["voices"] += voices
+        result.counters += Counter(
+            frames=row["num_frames"],
+            text_tokens_shifted=row["shifted_a"] + row["shifted_b"],
+            sides_without_voice=len(SIDES) - len(voices),
+        )
+    return result
+
+
+def _reject(row: dict[str, Any], err: BadInput) -> dict[str, Any]:
+    return reject(STAGE.name, row["call_id"], err.reason, row["audio_file"], err.found, err.expected, err.fix)
+
+
+def _calls(work: WorkFolder, shard: str) -> list[Call]:
+    def by_call(table: str, *columns: str) -> dict[str, list[dict[str, Any]]]:
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for row in work.read(table, shard, list(columns) or None).to_pylist():
+            groups.setdefault(row["call_id"], []).append(row)
+        return groups
+
+    turns, words = by_call("turns"), by_call("words")
+    personas = by_call("personas", "call_id", "side", "prompts")
+    return [
+        Call(
+            row,
+            turns.get(call_id, []),
+            words.get(call_id, []),
+            {persona["side"]: persona["prompts"] for persona in personas.get(call_id, [])},
+        )
+        for call_id, (row,) in by_call("conversations").items()
+    ]
+
+
+STAGE = Stage("encode", 1, ("codes", "voices"), _process)

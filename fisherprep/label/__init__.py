@@ -1,0 +1,1 @@
+"""Persona prompts for both sides of a call, and the label stage."""

@@ -1,0 +1,380 @@
+"""Mimi codes equal a live encoder's, voice prompts NVIDIA's procedure; one call's row; the encode stage."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fisherprep import __version__
+from fisherprep.check import check_work
+from fisherprep.checkpoint import locate
+from fisherprep.codec import mimi as mimi_module
+from fisherprep.codec.call import Call, to_codec_rate, window_starts
+from fisherprep.codec.encode import encode
+from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
+from fisherprep.codec.text_stream import text_stream
+from fisherprep.codec.voice import voice_span
+from fisherprep.engine import InlineEngine
+from fisherprep.schema import CONVERSATIONS, FRAME_SAMPLES
+from fisherprep.stage import Shard, ShardResult, Stage, run_stage
+from fisherprep.workfolder import WorkFolder, shard_of
+
+
+@pytest.fixture(scope="module")
+def mimi(toy_checkpoint):
+    files = locate(str(toy_checkpoint), ("mimi",))
+    return load_mimi(files.mimi, files.mimi_config, "cpu")
+
+
+def signal(seed: int, num_samples: int, channels: int = 2) -> np.ndarray:
+    """Bursts of coloured noise and near-silence, float32 [C, N]."""
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((channels, num_samples))
+    tilted = np.cumsum(noise, axis=1) * 0.02 + noise
+    level = np.repeat(rng.choice([0.001, 0.02, 0.2], (channels, num_samples // 4000 + 1)), 4000, axis=1)
+    return (tilted / tilted.std() * level[:, :num_samples]).astype(np.float32)
+
+
+def live_codes(mimi, samples: np.ndarray) -> np.ndarray:
+    """What a server's encoder gives: moshi's streaming mode, one frame at a time. int16 [C, 8, T]."""
+    import torch
+
+    frames = np.pad(samples, ((0, 0), (0, -samples.shape[1] % FRAME_SAMPLES)))
+    with torch.inference_mode(), mimi.streaming(len(frames)):
+        codes = [mimi.encode(frame) for frame in torch.from_numpy(frames)[:, None].split(FRAME_SAMPLES, dim=-1)]
+    return torch.cat(codes, dim=-1).to(torch.int16).numpy()
+
+
+# -- Mimi ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0, 11.1, 33.3])
+def test_whole_calls_give_the_codes_of_a_live_encoder(mimi, seconds):
+    """Also past the transformer's context of 10 s."""
+    samples = signal(3, round(seconds * 24000))
+    codes = encode_channels(mimi, samples)
+    live = live_codes(mimi, samples)
+    assert codes.shape == live.shape and codes.dtype == np.int16
+    assert (codes == live).mean() > 0.999
+
+
+def test_moshis_own_whole_call_encoding_agrees_within_the_context_only(mimi):
+    """Why this package does not call it: see the module's docstring."""
+    import torch
+
+    samples = signal(4, 24000 * 40)
+    with torch.inference_mode():
+        whole = mimi.encode(torch.from_numpy(samples)[:, None]).numpy()
+    same = (encode_channels(mimi, samples) == whole).mean(axis=(0, 1))
+    assert same[:125].mean() > 0.999
+    assert same[125:].mean() < 0.999
+
+
+@given(st.integers(1, 4 * FRAME_SAMPLES), st.integers(0, 50))
+@settings(max_examples=15, deadline=None)
+def test_frames_cover_the_audio_and_channels_do_not_mix(mimi, num_samples, seed):
+    samples = signal(seed, num_samples)
+    codes = encode_channels(mimi, samples)
+    assert codes.shape == (2, 8, -(-num_samples // FRAME_SAMPLES))
+    assert codes.min() >= 0 and codes.max() < 256
+    assert np.array_equal(codes[1], encode_channels(mimi, samples[1:])[0])
+
+
+def test_no_audio_is_no_frames(mimi):
+    assert encode_channels(mimi, np.zeros((2, 0), np.float32)).shape == (2, 8, 0)
+
+
+def test_codes_do_not_depend_on_chunks_or_threads(mimi, monkeypatch):
+    import torch
+
+    samples = signal(5, 24000 * 15)
+    codes = encode_channels(mimi, samples)
+    for chunk in (1, 7, 1000):
+        monkeypatch.setattr(mimi_module, "CHUNK_FRAMES", chunk)
+        assert (encode_channels(mimi, samples) == codes).mean() > 0.999
+    monkeypatch.undo()
+    threads = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            assert np.array_equal(encode_channels(mimi, samples), codes)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_voice_prompts_are_made_as_nvidia_makes_them(mimi):
+    """-24 LUFS by pyloudnorm, then frame by frame from a fresh state, the last frame filled with zeros."""
+    import pyloudnorm
+
+    samples = signal(6, 24000 * 3 + 500, channels=1)[0]
+    level = pyloudnorm.Meter(24000).integrated_loudness(samples)
+    normalised = pyloudnorm.normalize.loudness(samples, level, -24.0)
+    live = live_codes(mimi, normalised[None].astype(np.float32))[0]
+    codes = encode_voice(mimi, samples)
+    assert codes.shape == (8, 38)
+    assert (codes == live).mean() > 0.999
+    assert (encode_voice(mimi, samples * 0.1) == codes).mean() > 0.99
+
+
+@pytest.mark.parametrize("samples", [np.zeros(48000, np.float32), np.ones(2000, np.float32)])
+def test_a_voice_that_cannot_be_heard_is_an_error(mimi, samples):
+    with pytest.raises(ValueError):
+        encode_voice(mimi, samples)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda s: s.pop("encoder.model.0.conv.conv.weight"), "encoder.model.0.conv.conv.weight"),
+        (lambda s: s.update({"decoder.odd": s["downsample.conv.conv.conv.weight"].clone()}), "decoder.odd"),
+        (
+            lambda s: s.update({"encoder.model.0.conv.conv.weight": s["encoder.model.0.conv.conv.weight"][:2].clone()}),
+            r"encoder.model.0.conv.conv.weight.*\[2, 1, 7\].*\[4, 1, 7\]",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_name_the_tensor(toy_checkpoint, tmp_path, damage, message):
+    from safetensors.torch import load_file, save_file
+
+    files = locate(str(toy_checkpoint), ("mimi",))
+    state = load_file(files.mimi)
+    damage(state)
+    save_file(state, tmp_path / "mimi.safetensors")
+    with pytest.raises(ValueError, match=message):
+        load_mimi(tmp_path / "mimi.safetensors", files.mimi_config, "cpu")
+
+
+def test_the_standard_architecture_does_not_take_narrow_weights(toy_checkpoint):
+    files = locate(str(toy_checkpoint), ("mimi",))
+    with pytest.raises(ValueError, match=r"does not fit the codec's architecture: .* \(and \d+ more\)"):
+        load_mimi(files.mimi, None, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("nonsense", "cannot be read as the codec's architecture"),
+        ({"seanet": None}, "no codec can be built"),
+        ({"frame_rate": 25}, "frame rate 25"),
+    ],
+)
+def test_an_architecture_that_is_not_mimis_is_an_error(toy_checkpoint, tmp_path, change, message):
+    files = locate(str(toy_checkpoint), ("mimi",))
+    config = json.loads(files.mimi_config.read_text())
+    text = change if isinstance(change, str) else json.dumps(config | change)
+    (tmp_path / "mimi.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_mimi(files.mimi, tmp_path / "mimi.json", "cpu")
+
+
+def test_damaged_and_missing_files_are_errors(toy_checkpoint, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(toy_checkpoint, folder)
+    files = locate(str(folder), ("mimi",))
+    architecture = files.mimi_config
+    files.mimi.write_bytes(files.mimi.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        load_mimi(files.mimi, architecture, "cpu")
+    architecture.unlink()
+    with pytest.raises(ValueError, match=r"mimi_config.json: missing"):
+        locate(str(folder), ("mimi",))
+
+
+# -- one call ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rate_hz", "num_samples"), [(8000, 12345), (16000, 1), (44100, 44101), (48000, 999)])
+def test_resampling_keeps_the_length_exact(rate_hz, num_samples):
+    out = to_codec_rate(np.zeros((2, num_samples), np.float32), rate_hz)
+    assert out.shape == (2, -(-num_samples * 24000 // rate_hz)) and out.dtype == np.float32
+
+
+def test_resampling_keeps_pitch_level_and_channels():
+    time_s = np.arange(16000) / 8000
+    tone = np.stack([0.5 * np.sin(2 * np.pi * 440 * time_s), np.zeros(16000)]).astype(np.float32)
+    out = to_codec_rate(tone, 8000)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(48000) / 24000)
+    assert np.abs(out[0] - expected)[2400:-2400].max() < 1e-3 and np.abs(out[1]).max() == 0
+
+
+def turn(number, side, start_s, end_s, *flags):
+    return {"turn": number, "side": side, "start_s": start_s, "end_s": end_s, "flags": list(flags)}
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ([turn(0, "a", 1, 5), turn(1, "b", 6, 9)], (1, 5)),
+        ([turn(0, "a", 1, 4), turn(1, "a", 4.4, 7)], (1, 7)),  # a short pause joins
+        ([turn(0, "a", 1, 4), turn(1, "a", 5, 7)], (1, 4)),  # a long one does not
+        ([turn(0, "a", 0, 9.5)], (0, 8)),  # cut at 8 s
+        ([turn(0, "a", 0, 9), turn(1, "b", 3, 4)], (4, 9)),  # overlapped speech is left out
+        ([turn(0, "a", 0, 3), turn(1, "b", 1, 2)], None),  # nothing of 2 s is left
+        ([turn(0, "a", 0, 6, "uncertain"), turn(1, "a", 10, 13)], (10, 13)),
+        ([turn(0, "a", 0, 6, "rejected"), turn(1, "a", 8, 9)], None),
+        ([turn(0, "a", 0, 6, "fallback")], None),
+        ([turn(0, "a", 0, 3), turn(1, "a", 6, 9)], (0, 3)),  # the first of equals
+        ([turn(0, "b", 0, 6)], None),
+        ([], None),
+    ],
+)
+def test_voice_spans(turns, expected):
+    span = voice_span(turns, "a")
+    assert (span and (span.start_s, span.end_s)) == expected
+
+
+def test_turns_that_failed_to_align_give_no_voice():
+    assert voice_span([turn(0, "a", 0, 6), turn(1, "a", 10, 13)], "a", fallback={0}).start_s == 10
+
+
+def word(side, turn, index, text, start_s, end_s):
+    return {
+        "call_id": "x", "side": side, "turn": turn, "index": index, "word": text,
+        "start_s": start_s, "end_s": end_s, "score": None, "method": "synthesis",
+    }  # fmt: skip
+
+
+def test_windows_start_where_nobody_is_inside_a_word():
+    words = [
+        word("a", 0, 0, "aa", 0.5, 0.9), word("a", 0, 1, "bb", 0.9, 2.0),
+        word("b", 1, 0, "cc", 1.6, 2.4),  # begins while a is inside a word
+        word("a", 2, 0, "dd", 3.0, 3.4), word("b", 3, 0, "ee", 4.0, 4.2),
+        word("a", 4, 0, "ffffffffffffffffffff", 5.0, 5.2),  # twenty tokens: text runs on to frame 82
+        word("b", 5, 0, "gg", 6.0, 6.2),  # nobody speaks, but a's text is inside a word
+    ]  # fmt: skip
+    call = Call({}, [], words, {})
+    text = {
+        side: text_stream([(w["word"], w["start_s"]) for w in call.words_of(side)], 100, lambda t: [9] * len(t))
+        for side in "ab"
+    }
+    starts = window_starts(call, text)
+    assert starts.tolist() == [0, 5, 36, 49, 61]
+
+
+# -- the stage -----------------------------------------------------------------------------------------------------
+
+SCRIPT = {"a": ("hello there how are you today", 0.5), "b": ("fine thanks and you then", 5.0)}
+
+
+def build_work(path, num_calls=3):
+    """A work folder with conversations, turns, words and personas over generated audio; call 1 has no words."""
+    (path / "audio").mkdir(parents=True)
+    tables = {"conversations": [], "turns": [], "words": [], "personas": []}
+    for number in range(num_calls):
+        call_id = f"call_{number:03d}"
+        file = path / "audio" / f"{call_id}.wav"
+        soundfile.write(file, signal(number, 8000 * 11 + 7 * number).T * 0.9, 8000, subtype="PCM_16")
+        row = dict.fromkeys(c.name for c in CONVERSATIONS.columns)
+        info = soundfile.info(file)
+        row |= {
+            "call_id": call_id, "corpus": "test", "audio_root": 0, "audio_file": file.name, "audio_format": "wav-pcm16",
+            "audio_bytes": file.stat().st_size, "audio_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "sample_rate_hz": 8000, "num_samples": info.frames, "duration_s": info.frames / 8000,
+            "transcriber": "script", "split": "train", "flags": [],
+            "speaker_a": f"p{number}", "speaker_b": f"q{number}",
+        }  # fmt: skip
+        tables["conversations"].append(row)
+        for index, (side, (text, start_s)) in enumerate(SCRIPT.items()):
+            spoken = [] if number == 1 else text.split()
+            turns = {"turn": index, "side": side, "start_s": start_s, "end_s": start_s + 4, "text": text}
+            tables["turns"].append({"call_id": call_id, **turns, "words": spoken, "flags": []})
+            tables["words"] += [
+                {**word(side, index, i, w, start_s + 0.6 * i, start_s + 0.6 * i + 0.5), "call_id": call_id}
+                for i, w in enumerate(spoken)
+            ]
+            empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
+            prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
+            tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
+    work = WorkFolder.create(path / "work", "test", ["../audio"])
+    stage = Stage("ingest", 1, tuple(tables), lambda payload, config: ShardResult(payload))
+    run_stage(work, stage, [Shard(shard_of("call_000"), {}, tables)], {}, InlineEngine())
+    return work
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory, toy_checkpoint):
+    work = build_work(tmp_path_factory.mktemp("stage"))
+    return work, encode(work, str(toy_checkpoint), "cpu", InlineEngine())
+
+
+def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
+    import sentencepiece
+
+    work, summary = encoded
+    assert (summary.rows["codes"], summary.rows["voices"], summary.rejects) == (2, 4, {"no_words": 1})
+    first = work.read("codes").to_pylist()[0]
+    samples, rate_hz = soundfile.read(work.path.parent / "audio" / "call_000.wav", dtype="float32", always_2d=True)
+    codes = encode_channels(mimi, to_codec_rate(samples.T, rate_hz))
+    assert first["num_frames"] == codes.shape[2] == 138
+    assert np.array_equal([first["codes_a"], first["codes_b"]], codes)
+    tokenizer = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
+    for side, (text, _) in SCRIPT.items():
+        tokens = [t for t in first[f"text_{side}"] if t not in (0, 3)]
+        assert tokenizer.decode(tokens) == text
+        assert first[f"prompts_{side}"] == [f"prompt {side}"]
+    assert (first["speaker_a"], first["agent_side"], first["starts"]) == ("p0", None, [0, 5, 61])
+    voice = work.read("voices").to_pylist()[0]
+    assert voice["codes"] == first["voice_a"] and np.shape(voice["codes"]) == (8, 50)
+    assert not check_work(work).findings
+
+
+def test_provenance_says_what_the_codes_come_from_and_nothing_of_this_machine(encoded, toy_checkpoint, tmp_path):
+    work, _ = encoded
+    text = work.read("codes")["provenance"][0].as_py()
+    provenance = json.loads(text)
+    mimi_file = locate(str(toy_checkpoint), ("mimi",)).mimi
+    assert provenance["mimi_sha256"] == hashlib.sha256(mimi_file.read_bytes()).hexdigest()
+    assert provenance["toy"] is True and provenance["fisherprep"] == __version__
+    assert str(toy_checkpoint.parent) not in text and provenance["source"] == toy_checkpoint.name
+
+
+def test_running_again_does_nothing_and_another_folder_gets_the_same_bytes(encoded, toy_checkpoint, tmp_path):
+    work, _ = encoded
+    assert encode(work, str(toy_checkpoint), "cpu", InlineEngine()).ran == 0
+    other = build_work(tmp_path)
+    encode(other, str(toy_checkpoint), "cpu", InlineEngine())
+    for table in ("codes", "voices", "rejects"):
+        (mine,), (theirs,) = work.files(table), other.files(table)
+        assert mine.read_bytes() == theirs.read_bytes(), table
+
+
+def test_datasets_gives_rectangular_arrays(encoded, tmp_path):
+    import datasets
+
+    work, _ = encoded
+    files = [str(file) for file in work.files("codes")]
+    rows = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path), split="train")
+    row = rows.with_format("numpy")[0]
+    for side in "ab":
+        assert row[f"codes_{side}"].shape == (8, row["num_frames"]) and row[f"voice_{side}"].shape == (8, 50)
+        assert row[f"text_{side}"].shape == (row["num_frames"],)
+        assert row[f"codes_{side}"].dtype.kind == row[f"text_{side}"].dtype.kind == "i"
+    assert (row["call_id"], row["split"], list(row["prompts_a"])) == ("call_000", "train", ["prompt a"])
+
+
+def test_audio_that_changed_or_vanished_is_rejected_and_the_rest_goes_on(toy_checkpoint, tmp_path):
+    work = build_work(tmp_path, num_calls=4)
+    audio = tmp_path / "audio"
+    shutil.copy(audio / "call_003.wav", audio / "call_002.wav")
+    (audio / "call_003.wav").unlink()
+    summary = encode(work, str(toy_checkpoint), "cpu", InlineEngine())
+    assert summary.rows["codes"] == 1
+    rejects = {row["call_id"]: row for row in work.read("rejects").to_pylist()}
+    assert {call: row["reason"] for call, row in rejects.items()} == {
+        "call_001": "no_words", "call_002": "audio_changed", "call_003": "unreadable_audio",
+    }  # fmt: skip
+    assert all(str(tmp_path) not in str(row) for row in rejects.values())
+
+
+def test_what_cannot_run_at_all_is_one_clear_error(encoded, toy_checkpoint, tmp_path):
+    work, _ = encoded
+    with pytest.raises(ValueError, match="device 'gpu0'"):
+        encode(work, str(toy_checkpoint), "gpu0")
+    empty = WorkFolder.create(tmp_path / "empty", "test", [])
+    with pytest.raises(ValueError, match="run `fisherprep ingest` first"):
+        encode(empty, str(toy_checkpoint), "cpu", InlineEngine())

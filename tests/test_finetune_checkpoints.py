@@ -1,0 +1,181 @@
+"""Base models: configuration completed, key layouts, 8 to 16 codebooks, errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from finetune_tiny import World, tiny_lm, tiny_lm_config, write_checkpoint
+from safetensors.torch import load_file, save_file
+
+from finetune.checkpoints import (
+    LM_DEFAULTS,
+    expand_depformer,
+    fuse_attention,
+    is_fused,
+    load_model,
+    open_base,
+    split_attention,
+)
+
+pytest_plugins = ["finetune_fixtures"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def tokenizer(world: World) -> Path:
+    return world.checkpoint / "tokenizer_spm_32k_3.model"
+
+
+def test_defaults_are_moshis_own() -> None:
+    from moshi.models import loaders
+
+    assert loaders._lm_kwargs == LM_DEFAULTS
+
+
+def test_a_minimal_config_is_completed(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    (checkpoint / "config.json").write_text('{"model_type": "personaplex", "version": "7b-v1"}')
+    assert open_base(str(checkpoint)).lm == {**LM_DEFAULTS, "dep_q": 16}
+
+
+def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> None:
+    split = tiny_lm().state_dict()
+    fused = fuse_attention(split)
+    assert is_fused(list(fused)) and not is_fused(list(split))
+    assert fused["depformer.layers.0.self_attn.in_proj_weight"].shape == (16 * 3 * 16, 16)
+    assert fused["transformer.layers.0.self_attn.out_proj.weight"].shape == (32, 32)
+    models = []
+    for name, state in (("fused", fused), ("split", split)):
+        checkpoint = write_checkpoint(tmp_path / name, tokenizer)
+        save_file(state, checkpoint / "model.safetensors")
+        models.append(load_model(open_base(str(checkpoint)), CPU).state_dict())
+    assert models[0].keys() == models[1].keys() == split.keys()
+    assert all(torch.equal(models[0][key], split[key]) and torch.equal(models[1][key], split[key]) for key in split)
+
+
+def test_our_split_is_moshis_own(tmp_path: Path) -> None:
+    """PyPI moshi loads the fused keys by a hook of its own; ours must put every row where that hook does."""
+    from moshi.models.loaders import get_moshi_lm
+
+    torch.manual_seed(3)
+    fused = {key: torch.randn_like(value) for key, value in fuse_attention(tiny_lm().state_dict()).items()}
+    save_file(fused, tmp_path / "m.safetensors")
+    theirs = get_moshi_lm(tmp_path / "m.safetensors", tiny_lm_config(), dtype=torch.float32).state_dict()
+    ours = split_attention(fused)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert all(torch.equal(value, fused[key]) for key, value in fuse_attention(ours).items())
+
+
+def test_eight_codebooks_become_sixteen_by_copying(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer, dep_q=8)
+    old = load_file(checkpoint / "model.safetensors")
+    new = load_model(open_base(str(checkpoint)), CPU).state_dict()
+    for step in range(8):
+        for kept in (step, step + 8):
+            assert torch.equal(new[f"linears.{kept}.weight"], old[f"linears.{step}.weight"])
+            assert torch.equal(new[f"depformer_in.{kept}.weight"], old[f"depformer_in.{step}.weight"])
+            for part in (
+                "gating.{}.linear_in",
+                "gating.{}.linear_out",
+                "self_attn.in_projs.{}",
+                "self_attn.out_projs.{}",
+            ):
+                key = "depformer.layers.0." + part + ".weight"
+                assert torch.equal(new[key.format(kept)], old[key.format(step)])
+    for step in range(7):
+        assert torch.equal(new[f"depformer_emb.{step + 8}.weight"], old[f"depformer_emb.{step}.weight"])
+    assert not new["depformer_emb.7.weight"].any()
+    same = ("text_emb.weight", "emb.0.weight", "emb.15.weight", "depformer_text_emb.weight", "text_linear.weight")
+    assert all(torch.equal(new[key], old[key]) for key in same)
+
+
+def test_the_expanded_model_says_of_the_agent_what_the_old_one_did(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer, dep_q=8)
+    old = tiny_lm(8)
+    old.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    codes = torch.randint(0, 30, (1, 17, 9))
+    with torch.no_grad():
+        was, now = old(codes), load_model(open_base(str(checkpoint)), CPU)(codes)
+    assert torch.allclose(was.logits, now.logits[:, :8], atol=1e-6, equal_nan=True)
+    assert torch.allclose(was.text_logits, now.text_logits, atol=1e-6)
+
+
+def test_copies_do_not_share_memory(tmp_path: Path, tokenizer: Path) -> None:
+    """Shared, the optimiser would move the agent's and the user's weights as one."""
+    model = load_model(open_base(str(write_checkpoint(tmp_path / "c", tokenizer, dep_q=8))), CPU)
+    pointers = [parameter.untyped_storage().data_ptr() for parameter in model.parameters()]
+    assert len(set(pointers)) == len(pointers)
+    assert all(parameter.requires_grad and parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_sixteen_codebooks_stay_as_they_are() -> None:
+    state = tiny_lm().state_dict()
+    assert expand_depformer(state) is state
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"n_q": 8}, "n_q is 8, expected 16"),
+        ({"delays": [0] * 9}, "delays is .* expected 17"),
+        ({"card": 256}, "card is 256, expected above 2008"),
+        ({"existing_text_padding_id": 5}, "existing_text_padding_id is 5, expected 3"),
+        ({"text_card": "many"}, "text_card is 'many'"),
+        ({"depformer_weights_per_step": False}, "depformer_weights_per_step is False"),
+        ({"conditioners": {"x": 1}}, "config.json sets conditioners"),
+    ],
+)
+def test_another_kind_of_model_is_refused(
+    tmp_path: Path, tokenizer: Path, config: dict[str, Any], message: str
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer, **config)
+    with pytest.raises(ValueError, match=message):
+        open_base(str(checkpoint))
+
+
+def _damaged(checkpoint: Path, what: str) -> str:
+    file = checkpoint / "model.safetensors"
+    state = load_file(file)
+    if what == "missing":
+        del state["text_linear.weight"]
+    if what == "surplus":
+        state["extra.weight"] = torch.zeros(1)
+    if what == "shape":
+        state["text_linear.weight"] = torch.zeros(3, 3)
+    save_file(state, file)
+    if what == "cut":
+        file.write_bytes(file.read_bytes()[:-1000])
+    if what == "config":
+        config = json.loads((checkpoint / "config.json").read_text())
+        (checkpoint / "config.json").write_text(json.dumps({**config, "num_heads": 5}))
+    return str(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("missing", r"1 of \d+ tensors are missing \(first: text_linear.weight\)"),
+        ("surplus", r"1 tensors have no place in the model \(first: extra.weight\)"),
+        ("shape", r"first: text_linear.weight: found \[3, 3\], expected \[48, 32\]"),
+        ("cut", "cannot be read as a safetensors file"),
+        ("config", "config.json does not describe a model"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path, tokenizer: Path, what: str, message: str) -> None:
+    base = open_base(_damaged(write_checkpoint(tmp_path / "c", tokenizer), what))
+    with pytest.raises(ValueError, match=message):
+        load_model(base, CPU)
+
+
+def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    (checkpoint / "tokenizer_spm_32k_3.model").write_text("not a model")
+    with pytest.raises(ValueError, match="cannot be read as a SentencePiece model"):
+        open_base(str(checkpoint)).prompt_texts()

@@ -1,0 +1,381 @@
+"""Runs as typed: training, resuming, being killed, evaluating, exporting - and what bad input is answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from finetune_tiny import World, call_row, tiny_lm, write_work
+from safetensors.torch import load_file, save_file
+
+from finetune import state
+from finetune.checkpoints import load_model, open_base
+from finetune.evaluate import main as evaluate
+from finetune.export import main as export
+from finetune.metrics import METRICS, TIMINGS, drop_after
+from finetune.optim import make_optimizer
+from finetune.run import main as run
+from fisherprep.checkpoint import locate
+
+pytest_plugins = ["finetune_fixtures"]
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+STEPS = 6
+SHORT = ("--steps", str(STEPS), "--set", "save.every=2", "--set", "save.keep=3")
+
+
+def invoke(command: Any, *args: str) -> Result:
+    result = CliRunner().invoke(command, list(args))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def newest_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(state.newest(folder) / "weights.safetensors")
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.fixture(scope="module")
+def straight(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six steps, undisturbed."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "straight"
+    result = invoke(run, *world.args(out, *SHORT))
+    torch.set_num_threads(threads)
+    assert result.exit_code == 0, result.output
+    assert "TOY weights" in result.output
+    return out
+
+
+# -- a run ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_it_says(straight: Path) -> None:
+    summary = json.loads((straight / "summary.json").read_text())
+    assert summary["toy"] is True and summary["steps"] == STEPS
+    for name in ("calls", "shop"):
+        assert summary["after"][name]["loss"] < summary["before"][name]["loss"]
+    lines = [json.loads(line) for line in (straight / METRICS).read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
+    assert lines[-1]["frames"] == summary["frames"]
+    assert set(lines[0]["streams"]["calls"]) == {
+        *("text", "text_words", "agent_semantic", "agent_acoustic", "user_semantic", "user_acoustic")
+    }
+    timings = [json.loads(line) for line in (straight / TIMINGS).read_text().splitlines()]
+    assert [line["step"] for line in timings] == list(range(1, STEPS + 1))
+    assert all(line["peak_memory_bytes"] > 0 and line["frames_per_s"] > 0 for line in timings)
+    assert [p.name for p in state.completed(straight)] == ["step-00000002", "step-00000004", "step-00000006"]
+    assert json.loads((straight / "config.json").read_text())["data"]["max_frames"] == 90
+
+
+def test_a_finished_run_can_be_asked_to_resume(world: World, straight: Path) -> None:
+    before = (straight / METRICS).read_bytes()
+    result = invoke(run, "--out", str(straight), "--resume")
+    assert result.exit_code == 0, result.output
+    assert (straight / METRICS).read_bytes() == before
+
+
+def test_stopped_and_resumed_is_bit_for_bit_the_same(straight: Path, tmp_path: Path) -> None:
+    """A run is taken back to its first checkpoint, with the traces of a death while saving and logging."""
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    checkpoints = out / "checkpoints"
+    (checkpoints / "step-00000006").rename(checkpoints / ".tmp-step-00000006")
+    (checkpoints / "step-00000004").rename(checkpoints / ".tmp-old-step-00000004")
+    (checkpoints / ".tmp-step-00000006" / "state.json").unlink()
+    with (out / METRICS).open("a") as handle:
+        handle.write('{"step": 7, "lo')
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 0, result.output
+    assert "resumed after step 2" in result.output
+    assert (out / METRICS).read_bytes() == (straight / METRICS).read_bytes()
+    assert same(newest_weights(out), newest_weights(straight))
+    assert _moments(out) == _moments(straight)
+    assert (out / "summary.json").read_bytes() == (straight / "summary.json").read_bytes()
+    assert not list(checkpoints.glob(".tmp-*"))
+
+
+def _moments(folder: Path) -> list[list[float]]:
+    saved = torch.load(state.newest(folder) / "optimizer.pt", weights_only=True)
+    return [slot["exp_avg"].flatten()[:50].tolist() for slot in saved["optimizer"]["state"].values()]
+
+
+def test_killed_at_any_instant_and_resumed_is_bit_for_bit_the_same(
+    world: World, straight: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "finetune.run", *world.args(out, *SHORT)]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if (out / METRICS).exists() and len((out / METRICS).read_text().splitlines()) >= 3:
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    errors = process.communicate()[1].decode()
+    assert process.returncode == -signal.SIGKILL, errors
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 0, result.output
+    assert (out / METRICS).read_bytes() == (straight / METRICS).read_bytes()
+    assert same(newest_weights(out), newest_weights(straight))
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(world: World, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / ".tmp-config.json").write_text("{")
+    result = invoke(run, *world.args(out, "--steps", "1", "--resume"))
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("lines", [[], ['{"step": 1}\n'], ['{"step": 1}\n', '{"step": 2}\n', '{"step": 3}\n', '{"st']])
+def test_logs_lose_what_comes_after_the_step(tmp_path: Path, lines: list[str]) -> None:
+    file = tmp_path / "log"
+    file.write_text("".join(lines))
+    drop_after(file, 2)
+    assert file.read_text() == "".join(lines[:2])
+
+
+# -- saving -----------------------------------------------------------------------------------------------------------
+
+
+def _save(folder: Path, step: int, keep: int = 2) -> Path:
+    model = tiny_lm(seed=step)
+    progress = state.Progress(step, state.MixtureState.start(["calls"]), {"calls": "x"})
+    return state.save(folder, progress, model, make_optimizer(model, _optim()), keep)
+
+
+def _optim() -> Any:
+    from finetune.config import OptimConfig
+
+    return OptimConfig()
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    old = _save(tmp_path, 1)
+    before = {file.name: file.read_bytes() for file in old.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(ValueError, match=r"step-00000002: the checkpoint could not be written .* is the disk full"):
+            _save(tmp_path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert state.completed(tmp_path) == [old]
+    assert {file.name: file.read_bytes() for file in old.iterdir()} == before
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+
+
+def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+    for step in (1, 2, 30, 4000):
+        _save(tmp_path, step, keep=2)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000030", "step-00004000"]
+    assert state.newest(tmp_path).name == "step-00004000"
+    assert state.read_progress(state.newest(tmp_path)).step == 4000
+
+
+@pytest.mark.parametrize("name", ["state.json", "optimizer.pt", "weights.safetensors"])
+def test_a_damaged_checkpoint_is_refused_with_what_to_do(
+    world: World, straight: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    file = state.newest(out) / name
+    file.write_bytes(file.read_bytes()[:20])
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 1
+    assert re.search(rf"{name}: cannot be (read|restored).* delete", _flat(result.output))
+
+
+# -- evaluate and export ----------------------------------------------------------------------------------------------
+
+
+def test_evaluate_shows_both_models_per_stream_and_dataset(straight: Path) -> None:
+    result = invoke(evaluate, str(straight))
+    assert result.exit_code == 0, result.output
+    for word in ("base", "fine-tuned", "calls", "shop", "user_acoustic", "TOY"):
+        assert word in result.output
+    written = json.loads((straight / "evaluate-valid.json").read_text())
+    summary = json.loads((straight / "summary.json").read_text())
+    assert written["losses"] == {"base": summary["before"], "fine_tuned": summary["after"]}
+    assert invoke(evaluate, str(straight), "--split", "test").exit_code == 0
+    assert (straight / "evaluate-test.json").exists()
+
+
+def test_an_exported_run_is_a_checkpoint_like_its_base(world: World, straight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    result = invoke(export, str(straight), "--out", str(out))
+    assert result.exit_code == 0 and "TOY" in result.output
+    assert {p.name for p in out.iterdir()} == {p.name for p in world.checkpoint.iterdir()}
+    files = locate(str(out), ("moshi", "mimi", "tokenizer"))
+    assert files.toy
+    assert files.tokenizer.read_bytes() == (world.checkpoint / "tokenizer_spm_32k_3.model").read_bytes()
+    loaded = load_model(open_base(str(out)), torch.device("cpu")).state_dict()
+    assert same(loaded, newest_weights(straight))
+
+
+def test_an_exported_run_opens_in_moshi(straight: Path, tmp_path: Path) -> None:
+    from moshi.models.loaders import get_moshi_lm
+
+    out = tmp_path / "exported"
+    invoke(export, str(straight), "--out", str(out))
+    config = json.loads((out / "config.json").read_text())
+    names = ("moshi_name", "mimi_name", "mimi_config_name", "tokenizer_name", "model_type")
+    assert all((out / config[name]).is_file() for name in names[:-1])
+    lm = get_moshi_lm(
+        out / "model.safetensors", {k: v for k, v in config.items() if k not in names}, dtype=torch.float32
+    )
+    assert same(lm.state_dict(), newest_weights(straight))
+
+
+def test_untouched_weights_are_exported_as_they_were(world: World, tmp_path: Path) -> None:
+    """In the released files' layout and number format: fused attention, bf16."""
+    from finetune.checkpoints import fuse_attention
+    from finetune.export import _write_weights
+
+    checkpoint = tmp_path / "base"
+    checkpoint.mkdir()
+    for file in world.checkpoint.iterdir():
+        (checkpoint / file.name).write_bytes(file.read_bytes())
+    released = {key: value.to(torch.bfloat16) for key, value in fuse_attention(tiny_lm().state_dict()).items()}
+    save_file(released, checkpoint / "model.safetensors")
+    base = open_base(str(checkpoint))
+    _write_weights(load_model(base, torch.device("cpu")).state_dict(), base, tmp_path / "again.safetensors")
+    again = load_file(tmp_path / "again.safetensors")
+    assert same(again, released)
+    assert {value.dtype for value in again.values()} == {torch.bfloat16}
+
+
+# -- bad input --------------------------------------------------------------------------------------------------------
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("extra", "status", "message"),
+    [
+        (["--mix", "nosuch:1"], 2, "dataset 'nosuch': no manifest .* datasets with a manifest there: calls, shop"),
+        (["--mix", "calls:nan"], 2, "--mix: the weight of 'calls' is 'nan'; expected a finite number above 0"),
+        (["--mix", ""], 2, "--mix: '' in '' is not NAME:WEIGHT"),
+        (["--mix", "../calls:1"], 2, "no manifest"),
+        (["--steps", "0"], 2, "config steps: found 0, expected 1 or more"),
+        (["--steps", "x"], 2, "'x' is not a valid integer"),
+        (["--lr", "-1"], 2, "--lr: found -1.0, expected a finite number above 0"),
+        (["--micro-batch-size", "2"], 2, "a divisor of data.batch_size"),
+        (["--recipe", "nosuch"], 2, "no recipe 'nosuch'"),
+        (["--set", "loss.nosuch=1"], 2, "config loss.nosuch: unknown key"),
+        (["--manifests", "/nonexistent"], 2, "datasets with a manifest there: none"),
+        (["--data-root", "/nonexistent"], 1, "/nonexistent/calls: does not exist, .*`fisherprep encode"),
+        (["--checkpoint", "/nonexistent/dir"], 1, "neither a folder here nor a hub repository id"),
+        (["--device", "tpu"], 1, "'tpu' is not a device|'tpu' is not supported"),
+        (["--max-frames", "60"], 1, "raise --max-frames"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(
+    world: World, tmp_path: Path, extra: list[str], status: int, message: str
+) -> None:
+    result = invoke(run, *world.args(tmp_path / "run", *extra))
+    assert result.exit_code == status, result.output
+    assert re.search(message, _flat(result.output)), result.output
+    assert not (tmp_path / "run").exists(), "nothing is left that would stop a second try"
+
+
+def test_no_mix_and_no_run_is_a_usage_error(tmp_path: Path) -> None:
+    assert invoke(run).exit_code == 2
+    result = invoke(run, "--out", str(tmp_path / "none"), "--resume")
+    assert result.exit_code == 2 and "as in --mix" in result.output
+
+
+def test_a_checkpoint_of_another_shape_is_refused(world: World, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "c"
+    checkpoint.mkdir()
+    for file in world.checkpoint.iterdir():
+        (checkpoint / file.name).write_bytes(file.read_bytes())
+    config = json.loads((checkpoint / "config.json").read_text())
+    (checkpoint / "config.json").write_text(json.dumps({**config, "dim": 64}))
+    result = invoke(run, *world.args(tmp_path / "run", "--checkpoint", str(checkpoint)))
+    assert result.exit_code == 1
+    assert "have another shape than config.json says" in _flat(result.output)
+
+
+def test_a_hub_out_of_reach_is_told_with_what_to_give_instead(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    result = invoke(run, *world.args(tmp_path / "run", "--checkpoint", "nvidia/personaplex-7b-v1"))
+    assert result.exit_code == 1
+    assert re.search(
+        "no such folder here, and fetching config.json .* Give --checkpoint a folder", _flat(result.output)
+    )
+
+
+def test_datasets_without_train_rows_are_refused(world: World, tmp_path: Path) -> None:
+    for name in ("calls", "shop"):
+        write_work(tmp_path / name, [call_row("x", 90, world.checkpoint, 0, split="valid")], name)
+    result = invoke(run, *world.args(tmp_path / "run", "--data-root", str(tmp_path)))
+    assert result.exit_code == 1
+    assert "has no train calls to use; its calls by split: valid 1" in _flat(result.output)
+
+
+def test_an_existing_run_is_not_overwritten(world: World, straight: Path) -> None:
+    result = invoke(run, *world.args(straight))
+    assert result.exit_code == 2
+    assert "already holds a run; add --resume" in _flat(result.output)
+
+
+def test_a_folder_of_something_else_is_not_written_to(world: World, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    result = invoke(run, *world.args(tmp_path))
+    assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
+    result = invoke(run, *world.args(tmp_path / "thesis.tex"))
+    assert result.exit_code == 2 and "is a file" in result.output
+
+
+def test_resuming_with_other_values_is_refused(world: World, straight: Path) -> None:
+    result = invoke(run, "--out", str(straight), "--resume", "--steps", "9", "--lr", "0.5")
+    assert result.exit_code == 2
+    assert "optim.depth_lr: 0.004 -> 1.0" in _flat(result.output) and "steps: 6 -> 9" in _flat(result.output)
+
+
+def test_resuming_on_other_data_is_refused(world: World, straight: Path, tmp_path: Path) -> None:
+    for name in ("calls", "shop"):
+        write_work(tmp_path / name, [call_row("x", 90, world.checkpoint, 0)], name)
+    result = invoke(run, "--out", str(straight), "--resume", "--data-root", str(tmp_path))
+    assert result.exit_code == 1
+    assert "codes table of calls, shop is not the one" in _flat(result.output)
+
+
+@pytest.mark.parametrize("command", [evaluate, export])
+def test_what_is_no_run_can_be_neither_evaluated_nor_exported(command: Any, tmp_path: Path) -> None:
+    more = ["--out", str(tmp_path / "x")] if command is export else []
+    result = invoke(command, str(tmp_path), *more)
+    assert result.exit_code == 2 and "not a run of finetune.run" in _flat(result.output)
+    (tmp_path / "config.json").write_text('{"data": {"mix": {"calls": 1}}}')
+    result = invoke(command, str(tmp_path), *more)
+    assert result.exit_code == 1 and "has no checkpoint yet" in _flat(result.output)
+
+
+def test_export_does_not_write_over_anything(world: World, straight: Path) -> None:
+    result = invoke(export, str(straight), "--out", str(world.checkpoint))
+    assert result.exit_code == 2 and "is not an empty folder" in _flat(result.output)
