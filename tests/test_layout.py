@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -280,3 +281,30 @@ def test_odd_roots_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=says):
             scan(roots)
+
+
+def test_what_is_no_plain_file_is_noted_and_waits_for_nobody(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "ldc", calls(1, 2))
+    os.mkfifo(root / "fe_03_00001.flac")
+    (root / "fe_03_00002.flac").symlink_to(root / "nowhere")
+    undecodable = os.fsencode(root) + b"/caf\xe9"
+    os.mkdir(undecodable)
+    shutil.copy(next(root.rglob("fe_03_00002.sph")), undecodable + b"/fe_03_00002.wav")
+    tables = run(tmp_path / "work", root)[1]
+    assert len(tables["conversations"]) == 2
+    assert Counter(reasons(tables)) == {(None, "unreadable"): 3}
+    assert {r["place"] for r in tables["rejects"]} == {
+        "fe_03_00001.flac", "fe_03_00002.flac", "caf\\udce9/fe_03_00002.wav"
+    }  # fmt: skip
+
+
+def test_one_side_is_never_paired_with_anothers_name(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "ldc", calls(1, 2))
+    for name in ("fe_03_00001_A.wav", "fe_03_00001_c2.wav", "fe_03_00001.B.flac"):
+        write(root / name, b"never read")
+    for path in root.rglob("*.sph"):
+        if "00001" in path.name:
+            path.unlink()
+    tables = run(tmp_path / "work", root)[1]
+    assert [r["call_id"] for r in tables["conversations"]] == ["fe_03_00002"]
+    assert Counter(reasons(tables)) == {("fe_03_00001", "missing_side"): 1, ("fe_03_00001", "duplicate"): 2}
