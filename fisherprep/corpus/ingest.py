@@ -126,7 +126,7 @@ def _ingest_call(
     call_id = row["call_id"]
     errata = load_errata().get(call_id, ()) if options.errata else ()
     try:
-        place = row["audio_file"]
+        place = " + ".join(filter(None, (row["audio_file"], row["audio_file_b"])))
         files = read_call_files(audio_paths, options.salvage, options.verify_checksum)
         audio = join_sides(files)
         mended = [_mended(call_id, place, *how) for file in files for how in zip(file.flags, file.notes, strict=True)]

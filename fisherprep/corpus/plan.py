@@ -75,7 +75,8 @@ def _incomplete(call_id: str, release: Release) -> dict[str, Any]:
 
 def _not_on_disk(release: Release, tables: Tables) -> list[dict[str, Any]]:
     """One note for all calls that calldata lists and that are not on the disk: users may well hold a part only."""
-    absent = sorted(tables.calls.keys() - release.audio.keys() - release.transcripts.keys())
+    there = release.audio.keys() | release.transcripts.keys() | release.one_sided.keys()
+    absent = sorted(tables.calls.keys() - there)
     if not absent:
         return []
     found = f"{len(absent)} of {len(tables.calls)} calls without audio and transcript, such as {absent[0]}"
