@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,9 @@ PHONE_TYPES = {"1": "cell", "2": "cordless", "3": "land-line"}
 MAX_TABLE_BYTES = 32 << 20
 """The largest, calldata, has 11,699 lines of about a hundred bytes."""
 
+MAX_NOTES = 20_000
+"""Of one file; a file with more is damaged as a whole."""
+
 _BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
@@ -57,9 +61,17 @@ class Tables:
     """by call id: sexes and transcriber of the file lists"""
     topics: dict[str, Record] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
+    """rows of `problems` by file"""
 
     def note(self, place: str, reason: str, found: str, expected: str, call_id: str | None = None) -> None:
-        """Add a row for the rejects table."""
+        """Add a row for the rejects table; after `MAX_NOTES` of a file, one that says that there are more."""
+        file = place.rpartition(":")[0] or place
+        self.noted[file] += 1
+        if self.noted[file] > MAX_NOTES:
+            if self.noted[file] > MAX_NOTES + 1:
+                return
+            found, call_id = f"more than {MAX_NOTES} odd rows or values; from here on they are not named", None
         self.problems.append(problem(call_id, reason, place, found, expected, "mend the table, or leave it so"))
 
     def merge(self, target: dict[str, Record], key: str, record: Record, place: str) -> None:

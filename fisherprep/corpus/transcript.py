@@ -26,6 +26,8 @@ from fisherprep.corpus.problems import BadInput, quoted, text_lines
 
 UNKNOWN = "unknown"
 MAX_LINE_CHARS = 10_000
+MAX_ODD_LINES = 1000
+"""A file with more lines that cannot be used is no transcript; the others are counted in one further row."""
 MAX_SWAPPED_S = 30.0
 """Fisher's utterances last up to 20 s, so a longer span between swapped times is a typing error in one of them."""
 WORD_S = 0.3
@@ -78,10 +80,13 @@ def parse_transcript(raw: bytes) -> Transcript:
     """Parse a transcript file; any bytes are taken, what cannot be parsed is listed in ``odd``."""
     transcript = Transcript()
     seen: dict[tuple[Any, ...], int] = {}
+    unread = []
     for number, line in enumerate(text_lines(raw), start=1):
         stripped = line.strip()
         if stripped.startswith("#"):
             _read_comment(transcript, stripped)
+        elif stripped and len(transcript.odd) >= MAX_ODD_LINES:
+            unread.append(number)
         elif stripped:
             try:
                 utterance = _parse_line(number, line)
@@ -89,6 +94,9 @@ def parse_transcript(raw: bytes) -> Transcript:
                 transcript.utterances.append(utterance)
             except BadInput as err:
                 transcript.odd.append((number, err))
+    if unread:
+        found = f"{len(unread)} further lines, not read after {MAX_ODD_LINES} bad ones"
+        transcript.odd.append((unread[0], BadInput("bad_line", found, "a transcript", "put the file right")))
     return transcript
 
 
