@@ -84,23 +84,38 @@ def main() -> None:
 @click.option("--out", type=_FOLDER, help="Work folder to write.  [default: DATA_ROOT/NAME]")
 @click.option("--name", default="fisher", show_default=True, help="Name of the dataset; its manifest gives the split.")
 @click.option("--manifests", type=_FOLDER, default=Path(DEFAULT_DIR), show_default=True, help="Folder of manifests.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be used and what is missing; write nothing.")
+@click.option("--salvage", is_flag=True, help="Take damaged audio as far as it decodes, flagged, not rejected.")
+@click.option("--no-checksum", is_flag=True, help="Take audio that differs from its header's checksum, flagged.")
+@click.option("--no-errata", is_flag=True, help="Leave the known errors of the release as they are.")
+@click.option("--no-checks", is_flag=True, help="Leave out the checks of loudness, crosstalk, swapped channels, ...")
 @_workers
 @_strict
-def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: str, manifests: Path,
-           workers: int, strict: bool) -> None:  # fmt: skip
+def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: str, manifests: Path, dry_run: bool,
+           salvage: bool, no_checksum: bool, no_errata: bool, no_checks: bool, workers: int,
+           strict: bool) -> None:  # fmt: skip
     """Read a Fisher release: one or more folders holding its audio, transcripts and tables.
 
     \b
     Examples:
+      fisherprep ingest /ldc/fisher --dry-run
       fisherprep ingest /ldc/fisher
       fisherprep ingest LDC2004S13 LDC2004T19 LDC2005S13 LDC2005T19 --out data/fisher
     """
+    from fisherprep.corpus.ingest import Options
     from fisherprep.corpus.ingest import ingest as run
+    from fisherprep.corpus.survey import survey
     from fisherprep.engine import local_engine
 
+    if dry_run:
+        _print_rows("what would be used", survey(list(release)).rows())
+        return
     rule = find_manifest(name, manifests).split if (manifests / f"{name}.yaml").is_file() else SplitRule()
     target = out or data_root / name
-    _report(target, run(list(release), target, rule, name, local_engine(workers)), strict)
+    options = Options(salvage, verify_checksum=not no_checksum, errata=not no_errata, checks=not no_checks)
+    summary = run(list(release), target, rule, name, local_engine(workers), options)
+    _report(target, summary, strict)
+    click.echo(f"report: {target / 'ingest_report.md'}")
 
 
 @main.command()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fisherprep.corpus.ingest import ingest
+from fisherprep.corpus.ingest import Options, ingest
 from fisherprep.engine import Engine, InlineEngine
 from fisherprep.manifest import SplitRule
 from fisherprep.stage import StageSummary
@@ -133,15 +133,21 @@ def calls(*numbers: int) -> list[Call]:
     return [Call(n, pins=(str(2000 + n), str(4000 + n))) for n in numbers]
 
 
+NO_CHECKS = Options(checks=False)
+"""There is no speech in noise, so the channel checks have nothing to say of it."""
 NO_SPLIT = SplitRule(valid=0.0, test=0.0)
 Tables = dict[str, list[dict[str, Any]]]
 
 
 def run(
-    out: Path, *roots: Path, split: SplitRule = NO_SPLIT, engine: Engine | None = None
+    out: Path,
+    *roots: Path,
+    split: SplitRule = NO_SPLIT,
+    engine: Engine | None = None,
+    options: Options = NO_CHECKS,
 ) -> tuple[StageSummary, Tables]:
     """Ingest; the summary, and the tables as lists of rows."""
-    summary = ingest(list(roots), out, split, "fisher", engine or InlineEngine())
+    summary = ingest(list(roots), out, split, "fisher", engine or InlineEngine(), options)
     work = WorkFolder.open(out)
     return summary, {name: work.read(name).to_pylist() for name in ("conversations", "turns", "rejects")}
 

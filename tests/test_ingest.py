@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from fisher_builder import Call, calls, noise, reasons, run, sphere, write, write_release
 
+from fisherprep.corpus.ingest import Options
 from fisherprep.engine import InlineEngine, LocalEngine
 from fisherprep.manifest import SplitRule
 from fisherprep.schema import CONVERSATIONS, FLAGS, SPLITS
@@ -223,8 +224,8 @@ def test_two_workers_give_the_bytes_of_one(tmp_path: Path) -> None:
     release = calls(1, 2, 11, 21, 5851)
     release[2].lines.append("spoilt")
     root = write_release(tmp_path / "ldc", release)
-    one = run(tmp_path / "one", root)[0]
-    two = run(tmp_path / "two", root, engine=LocalEngine(2))[0]
+    one = run(tmp_path / "one", root, options=Options())[0]
+    two = run(tmp_path / "two", root, engine=LocalEngine(2), options=Options())[0]
     assert files_below(tmp_path / "one") == files_below(tmp_path / "two")
     assert one == two
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,8 @@ from fisherprep.corpus.audio import read_audio
 from fisherprep.corpus.problems import BadInput
 from fisherprep.corpus.sphere import TABLES, decode, parse_header
 from fisherprep.demo.sphere import sphere_bytes
+
+ROOT = Path(__file__).parent.parent
 
 
 def tone(num_samples: int, channels: int = 2) -> np.ndarray:
@@ -59,9 +65,9 @@ def test_ulaw_plain_and_shorten_give_the_same_samples(tmp_path: Path, shorten: b
 @pytest.mark.parametrize("shorten", [False, True])
 def test_pcm_in_both_byte_orders(byte_format: str, shorten: bool) -> None:
     pcm = tone(5000)
-    samples, rate_hz, name = decode(sphere_bytes(pcm, 16000, "pcm", shorten=shorten, byte_format=byte_format))
-    assert np.array_equal(samples, pcm.T) and rate_hz == 16000
-    assert name == ("sphere-pcm16-shorten" if shorten else "sphere-pcm16")
+    decoded = decode(sphere_bytes(pcm, 16000, "pcm", shorten=shorten, byte_format=byte_format))
+    assert np.array_equal(decoded.samples, pcm.T) and decoded.rate_hz == 16000
+    assert decoded.format == ("sphere-pcm16-shorten" if shorten else "sphere-pcm16")
 
 
 def test_shorten_under_a_plain_header_is_recognised_by_content() -> None:
@@ -69,15 +75,15 @@ def test_shorten_under_a_plain_header_is_recognised_by_content() -> None:
     raw = sphere_bytes(codes, 8000, "ulaw", shorten=True)
     lying = raw.replace(b"-s27 ulaw,embedded-shorten-v2.00", b"-s4 ulaw".ljust(32))
     assert lying != raw
-    samples, _, name = decode(lying)
-    assert name == "sphere-ulaw-shorten" and np.array_equal(samples, TABLES["ulaw"][codes].T)
+    decoded = decode(lying)
+    assert decoded.format == "sphere-ulaw-shorten" and np.array_equal(decoded.samples, TABLES["ulaw"][codes].T)
 
 
 def test_plain_samples_under_a_shorten_header_are_read_when_their_length_proves_it() -> None:
     codes = noise(3, 0.5)
     lying = sphere(codes, sample_coding="ulaw,embedded-shorten-v2.00")
-    samples, _, name = decode(lying)
-    assert name == "sphere-ulaw" and np.array_equal(samples, TABLES["ulaw"][codes].T)
+    decoded = decode(lying)
+    assert decoded.format == "sphere-ulaw" and np.array_equal(decoded.samples, TABLES["ulaw"][codes].T)
     with pytest.raises(BadInput, match="ajkg"):
         decode(lying[:-1])
 
@@ -94,13 +100,13 @@ def test_truncation_is_an_error_and_never_short(tmp_path: Path, shorten: bool, k
 def test_every_cut_of_a_small_shorten_file_is_an_error(tmp_path: Path) -> None:
     """The stream is padded to words, so only cuts of the last word may leave it whole."""
     raw = sphere_bytes(noise(5, 0.05), 8000, "ulaw", shorten=True)
-    whole = decode(raw)[0]
+    whole = decode(raw).samples
     for cut in range(1024, len(raw) - 4):
         with pytest.raises(BadInput):
             decode(raw[:cut])
     for cut in range(len(raw) - 4, len(raw)):
         try:
-            assert np.array_equal(decode(raw[:cut])[0], whole)
+            assert np.array_equal(decode(raw[:cut]).samples, whole)
         except BadInput:
             continue
 
@@ -140,15 +146,15 @@ def test_shorten_stream_is_checked_against_the_header() -> None:
 
 
 def test_a_flipped_bit_in_a_shorten_stream_is_caught_by_the_checksum() -> None:
-    """Damage that decodes without complaint: nearly all of it must be refused (mu-law sums are compared modulo 128)."""
+    """Damage that decodes without complaint changes the sum of the samples: all of it must be refused."""
     raw = sphere_bytes(tone(4000), 8000, "pcm", shorten=True)
-    whole = decode(raw)[0]
+    whole = decode(raw).samples
     rng = np.random.default_rng(0)
     for position in rng.integers(1040, len(raw) - 8, 150):
         damaged = bytearray(raw)
         damaged[position] ^= 1 << int(rng.integers(8))
         try:
-            assert np.array_equal(decode(bytes(damaged))[0], whole)
+            assert np.array_equal(decode(bytes(damaged)).samples, whole)
         except BadInput:
             continue
 
@@ -185,10 +191,10 @@ def test_no_bytes_make_the_decoder_fail_in_another_way(junk: bytes, at: int, sho
     raw = bytearray(sphere_bytes(CODES[:300], 8000, "ulaw", shorten=shorten))
     raw[at : at + len(junk)] = junk
     try:
-        samples, rate_hz, _ = decode(bytes(raw))
+        decoded = decode(bytes(raw))
     except BadInput:
         return
-    assert samples.size > 0 and rate_hz > 0
+    assert decoded.samples.size > 0 and decoded.rate_hz > 0
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC"])
@@ -226,3 +232,19 @@ def test_a_file_of_no_samples_is_refused(tmp_path: Path, kind: str) -> None:
 def test_missing_file_is_a_value_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"fe_03_00001\.sph: .*No such file"):
         read_audio(tmp_path / "fe_03_00001.sph")
+
+
+def test_a_path_that_a_shell_would_split_is_read(tmp_path: Path) -> None:
+    """Readers that call a program through a shell fail here."""
+    codes = noise(8, 0.1)
+    path = tmp_path / "training speech 1" / "d1; $HOME '\"\u00e9" / "fe_03_00001.sph"
+    path.parent.mkdir(parents=True)
+    assert np.array_equal(read_audio(write(path, sphere(codes))).samples, TABLES["ulaw"][codes].T)
+
+
+def test_the_benchmark_ends_with_a_line_of_json() -> None:
+    command = [sys.executable, "benchmarks/bench_sphere.py", "--seconds", "3", "--repeats", "1"]
+    run = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout.splitlines()[-1])
+    assert result["seconds"] > 0 and result["sph2pipe_seconds"] is None and result["ratio"] is None

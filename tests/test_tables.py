@@ -7,7 +7,18 @@ from fisher_builder import CALLDATA_HEADER, PINDATA_HEADER, TOPICS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.corpus.tables import Tables, parse_calldata, parse_filelist, parse_pindata, parse_topics
+from fisherprep.corpus.candidates import SourceFile
+from fisherprep.corpus.layout import Release
+from fisherprep.corpus.tables import (
+    MAX_NOTES,
+    MAX_TABLE_BYTES,
+    Tables,
+    parse_calldata,
+    parse_filelist,
+    parse_pindata,
+    parse_topics,
+    read_tables,
+)
 
 ROW = "00007,20021216_23:05:59,ENG02,3.5,4,2637,f.a,x9,4,1, 1006 ,m.o,no_BPHNUM,,9"
 
@@ -69,6 +80,19 @@ def test_an_odd_value_is_left_empty_and_noted_with_its_line(column: int, value: 
 def test_a_row_that_does_not_parse_costs_only_itself(line: str) -> None:
     tables = calldata(CALLDATA_HEADER, line, ROW)
     assert reasons(tables) == [("2", "bad_row")] and list(tables.calls) == ["fe_03_00007"]
+
+
+def test_a_damaged_table_is_not_quoted_whole() -> None:
+    tables = calldata(ROW, *["junk"] * (MAX_NOTES + 500))
+    assert len(tables.calls) == 1 and len(tables.problems) == MAX_NOTES + 1
+    assert "more than 20000" in tables.problems[-1]["found"]
+
+
+def test_a_table_of_any_size_is_not_read(tmp_path) -> None:
+    release = Release([tmp_path])
+    file = SourceFile(0, "fe_03_pindata.tbl", str(tmp_path / "nowhere"), MAX_TABLE_BYTES + 1, 0)
+    release.tables["pindata"] = [file]
+    assert ("too_large", "fe_03_pindata.tbl") in [(p["reason"], p["place"]) for p in read_tables(release).problems]
 
 
 def test_copies_fill_gaps_and_differences_are_noted() -> None:

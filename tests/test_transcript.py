@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fisherprep.corpus.normalize import is_partial, letters, normalize
 from fisherprep.corpus.problems import BadInput, text_lines
-from fisherprep.corpus.transcript import Turn, parse_transcript, place_turns
+from fisherprep.corpus.transcript import MAX_ODD_LINES, Turn, parse_transcript, place_turns
 
 HEAD = "# fe_03_00001.sph\n# Transcribed at the LDC\n\n"
 
@@ -168,6 +168,12 @@ def test_a_turn_without_length_ends_where_its_side_goes_on() -> None:
 def test_times_that_cannot_be_mended_are_rejected(line: str, reason: str) -> None:
     turns, odd = turns_of(line, duration_s=10.0 if reason == "outside_audio" else 600.0)
     assert not turns and [(n, e.reason) for n, e in odd] == [(1, reason)]
+
+
+def test_a_file_that_is_no_transcript_is_not_quoted_whole() -> None:
+    transcript = parse_transcript(b"1.00 2.00 A: fine\n" + b"junk\n" * 5000 + b"3.00 4.00 A: too late\n")
+    assert len(transcript.utterances) == 1 and len(transcript.odd) == MAX_ODD_LINES + 1
+    assert transcript.odd[-1][0] == MAX_ODD_LINES + 2 and "4001 further lines" in transcript.odd[-1][1].found
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", "utf-16"])

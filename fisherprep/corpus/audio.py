@@ -1,4 +1,4 @@
-"""The audio of a call, whatever its file is called: SPHERE, WAV or FLAC, told apart by content.
+"""The audio of a call, whatever its file is called: SPHERE, WAV, FLAC, MP3 or Ogg, told apart by content.
 
 Legend: C channels, N samples per channel.
 """
@@ -6,117 +6,79 @@ Legend: C channels, N samples per channel.
 from __future__ import annotations
 
 import hashlib
-import io
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fisherprep.corpus import sphere
+from fisherprep.corpus import converted, sphere
+from fisherprep.corpus.decoded import FIX_COPY, MAX_SAMPLES, Decoded
 from fisherprep.corpus.problems import BadInput
 
-MAX_FILE_BYTES = 1 << 30
-"""A larger file is no call: twelve minutes of 32-bit stereo at 48 kHz are 276 MB."""
+MAX_FILE_BYTES = 8 * MAX_SAMPLES + (1 << 20)
+"""A larger file is no call: more than `MAX_SAMPLES` samples of 64 bits each."""
 
 
 @dataclass(frozen=True)
-class Audio:
+class Audio(Decoded):
     """A decoded file, and the identity of the bytes it came from."""
 
-    samples: NDArray[np.int16]
-    """[C, N], contiguous by channel"""
-    rate_hz: int
-    format: str
-    """what the content is: sphere-ulaw-shorten, sphere-ulaw, wav-pcm16, flac-pcm16, ..."""
-    sha256: str
-    num_bytes: int
+    sha256: str = ""
+    num_bytes: int = 0
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """Length of what was decoded, in seconds."""
         return self.samples.shape[1] / self.rate_hz
 
 
-def read_audio(path: Path) -> Audio:
+def read_audio(path: Path, salvage: bool = False, verify_checksum: bool = True) -> Audio:
     """Read and decode one audio file; the file is read once.
 
+    Args:
+        path: the file; its name does not matter.
+        salvage: decode a cut or damaged file up to its last whole block instead of refusing it. The result carries the
+            flag ``salvaged``, and its notes say what was found.
+        verify_checksum: refuse a SPHERE file whose samples do not add up to the header's checksum although the stream
+            is whole; otherwise the result carries the flag ``checksum_mismatch``.
+
     Raises:
-        BadInput: (a ``ValueError``) the file cannot be read, is not audio of a known kind, is truncated or corrupt, or
-        its
+        BadInput: (a ``ValueError``) the file cannot be read, is not audio of a known kind, is cut or damaged, or its
             header and its data disagree; the message says where, what was found, what was expected and what to do.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise BadInput("too_large", f"{size} bytes", f"at most {MAX_FILE_BYTES}", "remove it from the release")
-        raw = path.read_bytes()
-        samples, rate_hz, name = _decode(raw)
-    except OSError as err:
-        raise BadInput(
-            "unreadable_audio", err.strerror or str(err), "a readable file", "check disk and permissions", str(path)
-        ) from err
+        raw = _read(path)
+        decoded = decode_audio(raw, salvage, verify_checksum)
     except BadInput as err:
         raise err.at(str(path)) from err
-    return Audio(samples, rate_hz, name, hashlib.sha256(raw).hexdigest(), len(raw))
+    return Audio(**vars(decoded), sha256=hashlib.sha256(raw).hexdigest(), num_bytes=len(raw))
 
 
-def _decode(raw: bytes) -> tuple[NDArray[np.int16], int, str]:
+def _read(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for a writer
+            raise BadInput("unreadable_audio", "no plain file", "a file", "remove it from the release")
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except OSError as err:
+        found = err.strerror or str(err)
+        raise BadInput("unreadable_audio", found, "a readable file", "check disk and permissions") from err
+    if len(raw) > MAX_FILE_BYTES:
+        found, fix = f"over {MAX_FILE_BYTES} bytes", "remove it from the release"
+        raise BadInput("too_large", found, "a recording of one call", fix)
+    return raw
+
+
+def decode_audio(raw: bytes, salvage: bool = False, verify_checksum: bool = True) -> Decoded:
+    """Decode the bytes of one audio file; arguments and errors as of `read_audio`."""
     if not raw:
-        raise BadInput("empty_audio", "a file of 0 bytes", "audio", sphere.FIX_COPY)
+        raise BadInput("empty_audio", "a file of 0 bytes", "audio", FIX_COPY)
     if raw.startswith(b"NIST"):
-        return sphere.decode(raw)
-    if raw.startswith(b"RIFF") and raw[8:12] == b"WAVE":
-        _check_wav_is_whole(raw)
-        return _decode_soundfile(raw, "wav")
-    if raw.startswith(b"fLaC"):
-        return _decode_soundfile(raw, "flac")
+        return sphere.decode(raw, salvage, verify_checksum)
+    if kind := converted.kind_of(raw):
+        return converted.decode(raw, kind, salvage)
     raise BadInput(
         "unknown_audio",
         f"a file that starts with {raw[:8]!r}",
-        "NIST SPHERE, WAV or FLAC",
+        "NIST SPHERE, WAV, FLAC, MP3 or Ogg",
         "give the release's own .sph file, or convert this one to 16-bit WAV or FLAC",
     )
-
-
-def _check_wav_is_whole(raw: bytes) -> None:
-    """A cut WAV decodes without complaint, so the data chunk's claim is compared with the bytes that are there."""
-    at = 12
-    while at + 8 <= len(raw):
-        size = int.from_bytes(raw[at + 4 : at + 8], "little")
-        if raw[at : at + 4] == b"data":
-            if size > (left := len(raw) - at - 8):
-                raise BadInput(
-                    "truncated_audio", f"{left} bytes of samples", f"{size}, as the header says", sphere.FIX_COPY
-                )
-            return
-        at += 8 + size + size % 2
-    raise BadInput("truncated_audio", "no data chunk", "a WAV file with samples", sphere.FIX_COPY)
-
-
-def _decode_soundfile(raw: bytes, kind: str) -> tuple[NDArray[np.int16], int, str]:
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            claimed, rate_hz, subtype = file.frames, file.samplerate, file.subtype
-            is_float = subtype in ("FLOAT", "DOUBLE")
-            frames = file.read(dtype="float64" if is_float else "int16", always_2d=True)
-    except Exception as err:  # soundfile raises its own errors, and numpy's and Python's for damaged headers
-        raise BadInput(
-            "corrupt_audio", f"{kind.upper()} that does not decode ({err})", "a whole file", sphere.FIX_COPY
-        ) from err
-    if len(frames) != claimed or claimed == 0:
-        raise BadInput(
-            "truncated_audio",
-            f"{len(frames)} samples per channel",
-            f"{claimed}, as the header says, and some",
-            sphere.FIX_COPY,
-        )
-    if is_float:
-        if not np.isfinite(frames).all():
-            raise BadInput(
-                "corrupt_audio", "samples that are not finite numbers", "numbers from -1 to 1", sphere.FIX_COPY
-            )
-        frames = np.clip(np.rint(frames * 32768.0), -32768, 32767).astype(np.int16)
-    return np.ascontiguousarray(frames.T), rate_hz, f"{kind}-{subtype.lower().replace('_', '')}"

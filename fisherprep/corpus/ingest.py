@@ -1,4 +1,4 @@
-"""The ingest stage: a Fisher release on disk becomes the conversations and turns tables.
+"""The ingest stage: a Fisher release on disk becomes the conversations and turns tables, and a report.
 
 First a plan is made of all calls (files, tables, splits), then shards of ten calls are done, each file read once. A
 call that cannot be used (no audio, no transcript, unreadable, not one turn) leaves a row in rejects and none in
@@ -8,13 +8,18 @@ conversations. What belongs to no call (tables, walk) is written under the name 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fisherprep.corpus.audio import Audio, read_audio
+from fisherprep.corpus.audio import Audio
+from fisherprep.corpus.call_audio import is_lossy, join_sides, read_call_files
+from fisherprep.corpus.channels import checked
+from fisherprep.corpus.errata import apply_errata, load_errata
 from fisherprep.corpus.layout import Release, scan
 from fisherprep.corpus.plan import Plan, make_plan
-from fisherprep.corpus.problems import STAGE, BadInput
+from fisherprep.corpus.problems import STAGE, BadInput, problem
+from fisherprep.corpus.report import write_report
 from fisherprep.corpus.tables import read_tables
 from fisherprep.corpus.transcript import UNKNOWN, Transcript, Turn, parse_transcript, place_turns
 from fisherprep.engine import Engine
@@ -22,15 +27,32 @@ from fisherprep.manifest import SplitRule
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, run_stage
 from fisherprep.workfolder import WorkFolder, shard_of
 
-FISHER_RATE_HZ = 8000
-"""Rate of every SPHERE file of the releases; converted files may have another."""
 MAX_TRANSCRIPT_BYTES = 16 << 20
 
 FIX_FILE = "copy the file from the release again"
 
 
-def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine) -> StageSummary:
-    """Bring the conversations and turns tables of a work folder up to date with a release.
+@dataclass(frozen=True)
+class Options:
+    """How strictly a release is read."""
+
+    salvage: bool = False
+    """take damaged audio as far as it decodes, flagged, instead of rejecting it"""
+    verify_checksum: bool = True
+    """reject audio whose samples are not those of the header's checksum"""
+    errata: bool = True
+    """mend known errors of the release (errata.yaml)"""
+    checks: bool = True
+    """check both channels of every call (`fisherprep.corpus.channels`); else those columns are null"""
+
+
+DEFAULT_OPTIONS = Options()
+
+
+def ingest(
+    roots: list[Path], out: Path, split: SplitRule, name: str, engine: Engine, options: Options = DEFAULT_OPTIONS
+) -> StageSummary:
+    """Bring the conversations and turns tables of a work folder up to date with a release, and write the report.
 
     Args:
         roots: one or more folders that together hold audio, transcripts and tables, in any layout.
@@ -38,9 +60,11 @@ def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: En
         split: shares of calls to hold out; no speaker is in two splits.
         name: name of the dataset.
         engine: where shards are done.
+        options: how strictly files are read.
 
     Returns:
-        Counts of all shards: ``audio_s``, calls by part, transcriber and split, turns, words, flags, rejects by reason.
+        Counts of all shards: ``audio_s``, calls by part, transcriber and split, turns, words, flags, errata, rejects by
+        reason.
 
     Raises:
         ValueError: the roots hold no release, or the work folder is another dataset's, of another version or in use.
@@ -49,26 +73,29 @@ def ingest(roots: list[Path], out: Path, split: SplitRule, name: str, engine: En
     plan = make_plan(release, read_tables(release), split, name)
     work = WorkFolder.create(out, name, [str(root) for root in release.roots])
     with work.lock(STAGE):
-        calls = run_stage(work, CALLS, _shards(plan, release), {}, engine)
-        if not plan.release_notes and not work.done(RELEASE.name):
-            return calls
-        notes = [Shard("notes", plan.release_notes, plan.release_notes)] if plan.release_notes else []
-        return _together(calls, run_stage(work, RELEASE, notes, {}, engine))
+        summary = run_stage(work, CALLS, _shards(plan, release, options), vars(options), engine)
+        if plan.release_notes or work.done(RELEASE.name):
+            notes = [Shard("notes", plan.release_notes, plan.release_notes)] if plan.release_notes else []
+            summary = _together(summary, run_stage(work, RELEASE, notes, {}, engine))
+        write_report(work, summary)
+    return summary
 
 
-def _shards(plan: Plan, release: Release) -> list[Shard]:
+def _shards(plan: Plan, release: Release, options: Options) -> list[Shard]:
     """Shards of all calls that are planned or noted. Times of change are in the inputs alone, never in a table."""
     ids: dict[str, list[str]] = defaultdict(list)
     for call_id in sorted(plan.calls.keys() | plan.call_notes.keys()):
         ids[shard_of(call_id)].append(call_id)
+    errata = load_errata() if options.errata else {}
     shards = []
     for shard, members in ids.items():
         planned = [c for c in members if c in plan.calls]
         notes = [note for c in members for note in plan.call_notes.get(c, [])]
         rows = [plan.calls[c] for c in planned]
-        files = [(release.audio[c], release.transcripts[c]) for c in planned]
-        inputs = [rows, [[audio.mark, text.mark] for audio, text in files], notes]
-        paths = [(str(audio.path), str(text.path)) for audio, text in files]
+        files = [(*release.audio[c], release.transcripts[c]) for c in planned]
+        known = [erratum.mark for c in planned for erratum in errata.get(c, ())]
+        inputs = [rows, [[file.mark for file in call] for call in files], notes, known]
+        paths = [[file.path for file in call] for call in files]
         shards.append(Shard(shard, inputs, {"rows": rows, "paths": paths, "notes": notes}))
     return shards
 
@@ -87,40 +114,49 @@ def _together(calls: StageSummary, release: StageSummary) -> StageSummary:
 def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     """Read the files of a shard's calls: rows of conversations and turns, and rejects."""
     result = ShardResult({"conversations": [], "turns": []}, list(payload["notes"]))
-    for row, (audio, transcript) in zip(payload["rows"], payload["paths"], strict=True):
-        _ingest_call(row, Path(audio), Path(transcript), result)
+    for row, paths in zip(payload["rows"], payload["paths"], strict=True):
+        *audio, transcript = map(Path, paths)
+        _ingest_call(row, audio, transcript, Options(**config), result)
     return result
 
 
-def _ingest_call(row: dict[str, Any], audio_path: Path, transcript_path: Path, result: ShardResult) -> None:
+def _ingest_call(
+    row: dict[str, Any], audio_paths: list[Path], transcript_path: Path, options: Options, result: ShardResult
+) -> None:
     call_id = row["call_id"]
+    errata = load_errata().get(call_id, ()) if options.errata else ()
     try:
-        place = row["audio_file"]
-        audio = _read_call_audio(audio_path)
+        place = " + ".join(filter(None, (row["audio_file"], row["audio_file_b"])))
+        files = read_call_files(audio_paths, options.salvage, options.verify_checksum)
+        audio = join_sides(files)
+        mended = [_mended(call_id, place, *how) for file in files for how in zip(file.flags, file.notes, strict=True)]
         place = row["transcript_file"]
         transcript = _read_transcript(transcript_path, call_id, listed=row["transcriber"])
+        corrections = apply_errata(transcript, errata)
         turns, outside = place_turns(transcript, audio.duration_s)
         odd = sorted([*transcript.odd, *outside], key=lambda item: item[0])
-        result.rejects.extend(err.row(call_id, f"{place}:{line}") for line, err in odd)
+        result.rejects.extend(err.row(call_id, f"{place}:{line}" if line else place) for line, err in odd)
         if not turns:
             raise BadInput("no_turns", f"{len(odd)} unusable lines", "one utterance or more", FIX_FILE)
     except BadInput as err:
         result.rejects.append(err.row(call_id, place))
         return
-    conversation = _conversation(row, audio, transcript)
+    conversation = _conversation(row, files, audio, transcript)
+    listed_bad = any(erratum.do == "flag" for erratum in errata)
+    found = {**dict.fromkeys(audio.flags, True), "lossy_audio": is_lossy(audio), "listed_bad_audio": listed_bad}
+    conversation["flags"] = [*row["flags"], *(flag for flag, holds in found.items() if holds)]
+    if options.checks:
+        conversation = checked(conversation, audio.samples, audio.rate_hz, turns)
+    result.rejects.extend(mended)
     result.rows["conversations"].append(conversation)
     result.rows["turns"].extend(_turn_row(call_id, number, turn) for number, turn in enumerate(turns))
+    result.counters.update(corrections)
     _count(result, conversation, turns)
 
 
-def _read_call_audio(path: Path) -> Audio:
-    audio = read_audio(path)
-    channels = audio.samples.shape[0]
-    if channels != 2:
-        raise BadInput("wrong_channels", f"{channels} channels", "2: side A, side B", "give the file with both sides")
-    if audio.format.startswith("sphere") and audio.rate_hz != FISHER_RATE_HZ:
-        raise BadInput("wrong_rate", f"{audio.rate_hz} Hz", f"{FISHER_RATE_HZ} Hz in Fisher's SPHERE files", FIX_FILE)
-    return audio
+def _mended(call_id: str, place: str, flag: str, note: str) -> dict[str, Any]:
+    expected = "a file that needs no mending"
+    return problem(call_id, flag, place, note, expected, f"{FIX_FILE}, or look for the flag {flag}")
 
 
 def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:
@@ -142,11 +178,13 @@ def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript
     return transcript
 
 
-def _conversation(row: dict[str, Any], audio: Audio, transcript: Transcript) -> dict[str, Any]:
+def _conversation(row: dict[str, Any], files: list[Audio], audio: Audio, transcript: Transcript) -> dict[str, Any]:
+    if len(files) > 1:
+        row = row | {"audio_bytes_b": files[1].num_bytes, "audio_sha256_b": files[1].sha256}
     return row | {
         "audio_format": audio.format,
-        "audio_bytes": audio.num_bytes,
-        "audio_sha256": audio.sha256,
+        "audio_bytes": files[0].num_bytes,
+        "audio_sha256": files[0].sha256,
         "sample_rate_hz": audio.rate_hz,
         "num_samples": audio.samples.shape[1],
         "duration_s": audio.duration_s,
@@ -178,7 +216,7 @@ def _count(result: ShardResult, conversation: dict[str, Any], turns: list[Turn])
     counters.update(f"flag: {flag}" for item in (conversation["flags"], *(t.flags for t in turns)) for flag in item)
 
 
-CALLS = Stage(STAGE, 1, ("conversations", "turns"), process)
+CALLS = Stage(STAGE, 2, ("conversations", "turns"), process)
 
 
 def _process_notes(payload: list[dict[str, Any]], config: dict[str, Any]) -> ShardResult:

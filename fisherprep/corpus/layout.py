@@ -1,60 +1,35 @@
 """Finding a release's files: a walk that indexes by name, wherever the files lie. No path is ever computed.
 
-What is looked for, in any folder and in any case of letters:
-
-- audio: ``fe_03_NNNNN.sph``, ``.wav`` or ``.flac`` (what the content is, is told when it is read);
-- transcripts: ``fe_03_NNNNN.txt`` (folders ``bbn_orig``, which hold BBN's own formats, are not entered);
-- tables: ``*calldata.tbl``, ``*pindata.tbl``, ``*filelist.tbl``, ``filetable*.txt``, ``*topics.sgm``.
-
-Where a call has several candidates, the first in this order is taken and each of the others is noted as ``duplicate``:
-a file that is not empty; the root given first; ``.sph``, ``.flac``, ``.wav``; a transcript below a folder ``trans``;
-fewer folders deep; the path in alphabetical order. Hidden files and ``__MACOSX`` are passed over. A folder that is
-reached twice (symbolic links, loops) is entered once.
+What is looked for, in any folder and in any case of letters, ``names.py`` says; which of several candidates is taken,
+``candidates.py``. Folders ``bbn_orig``, which hold BBN's own formats, ``__MACOSX`` and hidden files are passed over. A
+folder that is reached twice (links, loops) is entered once. Archives are listed, not opened.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fisherprep.corpus.candidates import SourceFile, Sources, choose_audio, choose_transcript, plain_order
+from fisherprep.corpus.names import (
+    AUDIO_NAMES,
+    TABLE_KINDS,
+    TRANSCRIPT_NAMES,
+    AudioName,
+    audio_name,
+    is_archive,
+    looks_like_a_call,
+    table_kind,
+    transcript_call,
+)
 from fisherprep.corpus.problems import presentable, problem
 
-_FLAGS = re.IGNORECASE | re.ASCII
-_AUDIO = re.compile(r"fe_03_([0-9]{5})\.(sph|flac|wav)", _FLAGS)
-_TRANSCRIPT = re.compile(r"fe_03_([0-9]{5})\.txt", _FLAGS)
-_TABLES = {
-    "calldata": re.compile(r".*calldata\.tbl", _FLAGS),
-    "pindata": re.compile(r".*pindata\.tbl", _FLAGS),
-    "filelist": re.compile(r".*filelist\.tbl|filetable.*\.txt", _FLAGS),
-    "topics": re.compile(r".*topics\.sgm", _FLAGS),
-}
-_AUDIO_ORDER = ("sph", "flac", "wav")
-_LOOKS_LIKE_A_CALL = re.compile(r".*\.(sph|flac|wav|mp3|ogg|opus|m4a|aiff?)|fe_03_[0-9]{5}.*", _FLAGS)
 _NOT_ENTERED = ("bbn_orig", "__macosx")
-
-AUDIO_NAMES = "fe_03_NNNNN.sph (or .wav, .flac)"
-TRANSCRIPT_NAMES = "fe_03_NNNNN.txt"
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """A file of the release. ``relative`` is its path below its root, with forward slashes."""
-
-    root: int
-    relative: str
-    path: Path
-    size: int
-    mtime_ns: int
-
-    @property
-    def mark(self) -> list[Any]:
-        """What changes when the file does: path, size, time of change."""
-        return [self.root, self.relative, self.size, self.mtime_ns]
 
 
 @dataclass
@@ -62,9 +37,13 @@ class Release:
     """The files of a release by call id (``fe_03_NNNNN``), its tables by kind, and what was found but not taken."""
 
     roots: list[Path]
-    audio: dict[str, SourceFile] = field(default_factory=dict)
+    audio: dict[str, Sources] = field(default_factory=dict)
     transcripts: dict[str, SourceFile] = field(default_factory=dict)
     tables: dict[str, list[SourceFile]] = field(default_factory=dict)
+    one_sided: dict[str, SourceFile] = field(default_factory=dict)
+    """calls of which one side's file alone is there"""
+    archives: list[str] = field(default_factory=list)
+    """packed files lying about, relative to their root"""
     notes: list[dict[str, Any]] = field(default_factory=list)
     """rows for the rejects table"""
 
@@ -74,20 +53,19 @@ def scan(roots: list[Path]) -> Release:
 
     Raises:
         ValueError: a root is no folder, is given twice or holds nothing of a release; or all together hold no audio,
-        or no
-            transcript.
+            or no transcript.
     """
     roots = _checked(roots)
     index = _Index()
     entered: set[tuple[int, int]] = set()
     for number, root in enumerate(roots):
         found, endings = index.found, Counter(index.endings)
-        for path in _walk(root, entered, index.notes, root):
-            index.add(path, number, root)
+        for relative, name in _walk(str(root), entered, index.notes):
+            index.add(number, str(root), relative, name)
         if index.found == found:
             raise _nothing_found([root], "neither audio, transcripts nor tables", index.endings - endings)
     release = index.release(roots)
-    if not release.audio:
+    if not release.audio and not release.one_sided:
         raise _nothing_found(roots, f"no audio: {AUDIO_NAMES}", index.endings)
     if not release.transcripts:
         raise _nothing_found(roots, f"no transcripts: {TRANSCRIPT_NAMES}", index.endings)
@@ -119,30 +97,32 @@ def _nothing_found(roots: list[Path], what: str, endings: Counter[str]) -> Value
     )
 
 
-def _walk(folder: Path, entered: set[tuple[int, int]], notes: list[dict[str, Any]], root: Path) -> Iterator[Path]:
-    """Files below ``folder``; each folder once, real ones before links to them, in alphabetical order."""
-    stack = [folder]
+def _walk(root: str, entered: set[tuple[int, int]], notes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(path below the root, name) of all files; each folder once, real ones before links, in alphabetical order."""
+    stack = [""]
     while stack:
-        current = stack.pop()
+        below = stack.pop()
+        folder = os.path.join(root, below)
         try:
-            stat = current.stat()
-            if (stat.st_dev, stat.st_ino) in entered:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in entered:
                 continue
-            entered.add((stat.st_dev, stat.st_ino))
-            with os.scandir(current) as found:
+            entered.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda e: (e.is_symlink(), e.name))
         except OSError as err:
-            notes.append(_unreadable(current.relative_to(root).as_posix(), err))
+            notes.append(_unreadable(below or ".", err))
             continue
-        below = []
+        folders = []
         for entry in entries:
             if entry.name.startswith(".") or entry.name.lower() in _NOT_ENTERED:
                 continue
+            relative = f"{below}/{entry.name}" if below else entry.name
             if _is_folder(entry):
-                below.append(current / entry.name)
+                folders.append(relative)
             else:
-                yield current / entry.name
-        stack.extend(reversed(below))
+                yield relative, entry.name
+        stack.extend(reversed(folders))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -161,86 +141,67 @@ class _Index:
     """Candidates by call while the walk goes on."""
 
     def __init__(self) -> None:
-        self.audio: dict[str, list[SourceFile]] = defaultdict(list)
+        self.audio: dict[str, list[tuple[AudioName, SourceFile]]] = defaultdict(list)
         self.transcripts: dict[str, list[SourceFile]] = defaultdict(list)
-        self.tables: dict[str, list[SourceFile]] = {kind: [] for kind in _TABLES}
+        self.tables: dict[str, list[SourceFile]] = {kind: [] for kind in TABLE_KINDS}
         self.strays: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.archives: list[str] = []
         self.endings: Counter[str] = Counter()
         self.notes: list[dict[str, Any]] = []
         self.found = 0
 
-    def add(self, path: Path, number: int, root: Path) -> None:
+    def add(self, number: int, root: str, relative: str, name: str) -> None:
         """Put a file where its name says it belongs."""
-        self.endings[path.suffix.lower() or "files without ending"] += 1
-        target = self._target(path.name)
-        relative = path.relative_to(root).as_posix()
-        if target is None:
-            if _LOOKS_LIKE_A_CALL.fullmatch(path.name):
-                self.strays[path.parent.relative_to(root).as_posix(), path.suffix.lower()].append(path.name)
+        self.endings[os.path.splitext(name)[1].lower() or "files without ending"] += 1
+        audio = audio_name(name)
+        call_id = None if audio else transcript_call(name)
+        kind = None if audio or call_id else table_kind(name)
+        if not (audio or call_id or kind):
+            if is_archive(name):
+                self.archives.append(presentable(relative))
+            elif looks_like_a_call(name):
+                self.strays[relative.rpartition("/")[0] or ".", os.path.splitext(name)[1].lower()].append(name)
             return
         try:
-            stat = path.stat()
-            relative.encode()
+            file = _source(number, root, relative)
         except OSError as err:
             self.notes.append(_unreadable(relative, err))
             return
-        except UnicodeEncodeError:
-            self.notes.append(_unreadable(relative, OSError("a path that is not UTF-8")))
-            return
         self.found += 1
-        target.append(SourceFile(number, relative, path, stat.st_size, stat.st_mtime_ns))
-
-    def _target(self, name: str) -> list[SourceFile] | None:
-        if match := _AUDIO.fullmatch(name):
-            return self.audio[f"fe_03_{match[1]}"]
-        if match := _TRANSCRIPT.fullmatch(name):
-            return self.transcripts[f"fe_03_{match[1]}"]
-        for kind, pattern in _TABLES.items():
-            if pattern.fullmatch(name):
-                return self.tables[kind]
-        return None
+        if audio:
+            self.audio[audio.call_id].append((audio, file))
+        elif call_id:
+            self.transcripts[call_id].append(file)
+        elif kind:
+            self.tables[kind].append(file)
 
     def release(self, roots: list[Path]) -> Release:
         """The chosen files, and notes of all that was left."""
-        release = Release(
-            roots, tables={k: sorted(f, key=_plain_order) for k, f in self.tables.items()}, notes=self.notes
-        )
-        release.audio = self._choose(self.audio, "audio", _audio_order, release.notes)
-        release.transcripts = self._choose(self.transcripts, "transcript", _transcript_order, release.notes)
+        tables = {kind: sorted(files, key=plain_order) for kind, files in self.tables.items()}
+        release = Release(roots, tables=tables, archives=sorted(self.archives), notes=self.notes)
+        for call_id, files in sorted(self.transcripts.items()):
+            release.transcripts[call_id] = choose_transcript(call_id, files, release.notes)
+        for call_id, named in sorted(self.audio.items()):
+            choice = choose_audio(call_id, named, call_id in release.transcripts)
+            release.notes += choice.notes
+            if choice.files:
+                release.audio[call_id] = choice.files
+            elif choice.one_side:
+                release.one_sided[call_id] = choice.one_side
         for (folder, ending), names in sorted(self.strays.items()):
-            release.notes.append(
-                problem(
-                    None,
-                    "unrecognised_file",
-                    folder,
-                    f"{len(names)} files ending in {ending!r}, such as {presentable(min(names))}",
-                    f"{AUDIO_NAMES} or {TRANSCRIPT_NAMES}",
-                    "rename or convert them if they are calls",
-                )
-            )
+            found = f"{len(names)} files ending in {ending!r}, such as {presentable(min(names))}"
+            expected, fix = f"{AUDIO_NAMES} or {TRANSCRIPT_NAMES}", "rename or convert them if they are calls"
+            release.notes.append(problem(None, "unrecognised_file", folder, found, expected, fix))
         return release
 
-    def _choose(
-        self, candidates: dict[str, list[SourceFile]], kind: str, order: Any, notes: list[dict[str, Any]]
-    ) -> dict[str, SourceFile]:
-        chosen = {}
-        for call_id in sorted(c for c in candidates if candidates[c]):
-            first, *others = sorted(candidates[call_id], key=order)
-            chosen[call_id] = first
-            for other in others:
-                found = f"a second {kind} of {other.size} bytes; the one taken has {first.size}: {first.relative}"
-                fix = "remove one of them, or give first the root whose file is to be taken"
-                notes.append(problem(call_id, "duplicate", other.relative, found, f"one {kind} per call", fix))
-        return chosen
 
-
-def _plain_order(file: SourceFile) -> tuple[Any, ...]:
-    return file.root, file.relative.count("/"), file.relative
-
-
-def _audio_order(file: SourceFile) -> tuple[Any, ...]:
-    return file.size == 0, file.root, _AUDIO_ORDER.index(file.path.suffix[1:].lower()), *_plain_order(file)
-
-
-def _transcript_order(file: SourceFile) -> tuple[Any, ...]:
-    return file.size == 0, file.root, "trans" not in file.relative.lower().split("/"), *_plain_order(file)
+def _source(number: int, root: str, relative: str) -> SourceFile:
+    path = os.path.join(root, relative)
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("neither file nor folder")
+    try:
+        relative.encode()
+    except UnicodeEncodeError:
+        raise OSError("a path that is not UTF-8") from None
+    return SourceFile(number, relative, path, status.st_size, status.st_mtime_ns)

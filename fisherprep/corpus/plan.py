@@ -6,15 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from fisherprep.corpus.layout import AUDIO_NAMES, TRANSCRIPT_NAMES, Release
+from fisherprep.corpus.layout import Release
+from fisherprep.corpus.names import AUDIO_NAMES, TRANSCRIPT_NAMES, part_of
 from fisherprep.corpus.problems import problem
 from fisherprep.corpus.tables import Record, Tables
 from fisherprep.manifest import SplitRule
 from fisherprep.schema import CONVERSATIONS
 from fisherprep.splits import assign_splits
-
-LAST_CALL_OF_PART = {1: 5850, 2: 11699}
-"""Calls 00001-05850 are Part 1 and 05851-11699 Part 2, none skipped (LDC2004S13, LDC2005S13)."""
 
 _FROM_CALLDATA = (
     "date_time", "topic_id", "signal_grade", "conversation_grade", "transcriber",
@@ -46,23 +44,28 @@ def make_plan(release: Release, tables: Tables, rule: SplitRule, corpus: str) ->
         raise ValueError(f"dataset {corpus}: split.by is {rule.by!r}; a Fisher release is split by 'speaker'")
     notes = [*release.notes, *tables.problems, *_not_on_disk(release, tables)]
     calls = {}
-    for call_id in sorted(release.audio.keys() | release.transcripts.keys()):
+    sexes = _sexes_by_pin(tables)
+    present = release.audio.keys() | release.transcripts.keys() | release.one_sided.keys()
+    for call_id in sorted(present):
         if call_id not in release.audio or call_id not in release.transcripts:
             notes.append(_incomplete(call_id, release))
             continue
         calls[call_id] = _row(call_id, release, tables, corpus)
+        calls[call_id]["flags"] = _flags(calls[call_id], call_id in tables.calls, sexes)
         notes.extend(_disagreements(call_id, calls[call_id], tables))
     _assign(calls, rule)
     by_call: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for note in notes:
-        if note["call_id"] in release.audio or note["call_id"] in release.transcripts:
+        if note["call_id"] in present:
             by_call[note["call_id"]].append(note)
     return Plan(calls, by_call, [n for n in notes if n["call_id"] not in by_call])
 
 
 def _incomplete(call_id: str, release: Release) -> dict[str, Any]:
     if call_id in release.audio:
-        place, lacking, expected = release.audio[call_id].relative, "transcript", TRANSCRIPT_NAMES
+        place, lacking, expected = release.audio[call_id][0].relative, "transcript", TRANSCRIPT_NAMES
+    elif call_id in release.one_sided:
+        place, lacking, expected = release.one_sided[call_id].relative, "side", "the other side's file too"
     else:
         place, lacking, expected = release.transcripts[call_id].relative, "audio", AUDIO_NAMES
     expected = f"{expected.replace('fe_03_NNNNN', call_id)} in any folder"
@@ -72,7 +75,8 @@ def _incomplete(call_id: str, release: Release) -> dict[str, Any]:
 
 def _not_on_disk(release: Release, tables: Tables) -> list[dict[str, Any]]:
     """One note for all calls that calldata lists and that are not on the disk: users may well hold a part only."""
-    absent = sorted(tables.calls.keys() - release.audio.keys() - release.transcripts.keys())
+    there = release.audio.keys() | release.transcripts.keys() | release.one_sided.keys()
+    absent = sorted(tables.calls.keys() - there)
     if not absent:
         return []
     found = f"{len(absent)} of {len(tables.calls)} calls without audio and transcript, such as {absent[0]}"
@@ -81,31 +85,41 @@ def _not_on_disk(release: Release, tables: Tables) -> list[dict[str, Any]]:
 
 def _row(call_id: str, release: Release, tables: Tables, corpus: str) -> Record:
     """All columns that files and tables give; calldata comes first, then pindata's SIDE_DATA, then the file lists."""
-    audio, transcript = release.audio[call_id], release.transcripts[call_id]
+    first, *second = release.audio[call_id]
     sources = [t.get(call_id, {}) for t in (tables.calls, tables.sides, tables.listed)]
     row: Record = dict.fromkeys((column.name for column in CONVERSATIONS.columns), None)
     for name in _FROM_CALLDATA:
         row[name] = next((s[name] for s in sources if s.get(name) is not None), None)
-    number = int(call_id[-5:])
     row |= tables.topics.get(row["topic_id"], {})
     row |= {
         "call_id": call_id,
         "corpus": corpus,
-        "part": next((part for part, last in LAST_CALL_OF_PART.items() if 1 <= number <= last), None),
-        "audio_root": audio.root,
-        "audio_file": audio.relative,
-        "transcript_file": transcript.relative,
+        "part": part_of(call_id),
+        "audio_root": first.root,
+        "audio_file": first.relative,
+        "audio_file_b": second[0].relative if second else None,
+        "transcript_file": release.transcripts[call_id].relative,
     }
     for side in "ab":
         row[f"speaker_{side}"] = row[f"pin_{side}"] or f"{call_id}_{side}"
         speaker = tables.speakers.get(row[f"pin_{side}"], {})
         row |= {f"{name}_{side}": speaker.get(name) for name in _FROM_PINDATA}
-    row["flags"] = _flags(row, call_id in tables.calls)
     return row
 
 
-def _flags(row: Record, in_calldata: bool) -> list[str]:
-    conflict = any(row[f"sex_{s}"] and row[f"pin_sex_{s}"] and row[f"sex_{s}"] != row[f"pin_sex_{s}"] for s in "ab")
+def _sexes_by_pin(tables: Tables) -> dict[str, set[str]]:
+    """Every sex that calldata, SIDE_DATA and pindata give a PIN."""
+    sexes: dict[str, set[str]] = defaultdict(set)
+    for call in (*tables.calls.values(), *tables.sides.values()):
+        for side in "ab":
+            sexes[call.get(f"pin_{side}") or ""].add(call.get(f"sex_{side}") or "")
+    for pin, speaker in tables.speakers.items():
+        sexes[pin].add(speaker["pin_sex"] or "")
+    return {pin: found - {""} for pin, found in sexes.items() if pin}
+
+
+def _flags(row: Record, in_calldata: bool, sexes: dict[str, set[str]]) -> list[str]:
+    conflict = any(len(sexes.get(row[f"pin_{side}"], ())) > 1 for side in "ab")
     flags = {"no_topic": row["topic_id"] is None, "not_in_calldata": not in_calldata, "pin_sex_conflict": conflict}
     return [name for name, holds in flags.items() if holds]
 

@@ -54,7 +54,16 @@ def text_lines(raw: bytes) -> list[str]:
     """
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raw = raw.decode("utf-16", "replace").encode("utf-8")
-    return [_decoded(line) for line in raw.removeprefix(b"\xef\xbb\xbf").splitlines()]
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return _without_last_end(raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    except UnicodeDecodeError:
+        return [_decoded(line) for line in raw.splitlines()]
+
+
+def _without_last_end(lines: list[str]) -> list[str]:
+    """A line end at the end of a file starts no line."""
+    return lines if lines[-1] else lines[:-1]
 
 
 def _decoded(line: bytes) -> str:

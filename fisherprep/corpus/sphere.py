@@ -3,9 +3,9 @@
 What the samples are is read from the data where the data tells (the Shorten magic ``ajkg``, its channels, its type),
 from the header where it does not, and every claim of the header that can be compared with the data is compared: number
 of samples, channels, sample width, and for Shorten the checksum. A claim that fails is an error, never noise and never
-a short result.
+a short result; where salvage is asked for, what is whole of a cut or damaged file is decoded and flagged.
 
-Sources: the header as NIST's SPHERE manual and the sample files of sph2pipe have it; mu-law and A-law: ITU-T G.711.
+Source: the header as NIST's SPHERE manual and the sample files of sph2pipe have it.
 
 Legend: C channels, N samples per channel.
 """
@@ -13,24 +13,39 @@ Legend: C channels, N samples per channel.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fisherprep.corpus import shorten
+from fisherprep.corpus.decoded import (
+    CHECKSUM_MISMATCH,
+    FIX_COPY,
+    FIX_OR_SALVAGE,
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    SALVAGED,
+    Decoded,
+    check_length,
+)
+from fisherprep.corpus.g711 import ALAW_TO_PCM, ULAW_TO_PCM
 from fisherprep.corpus.problems import BadInput, quoted
 
 MAGIC = b"NIST_1A\n"
-SHORTEN_MAGIC = b"ajkg"
 MAX_HEADER_BYTES = 1 << 20
 MAX_CHANNELS = 64
-MAX_RATE_HZ = 384_000
 MAX_PADDING_BYTES = 1024
 """Bytes allowed after the last sample: devices with fixed blocks fill up the last one."""
 MAX_PADDING_SAMPLES = 256
 """Samples per channel allowed after the last one of a Shorten stream: one block, where an encoder fills up the last."""
+DROPPED_SAMPLES = 2048
+"""Salvage drops so many samples per channel, or more, before the place where a Shorten stream proves to be damaged:
+damage that puts the bits out of step makes noise up to there. In 2,700 streams with flipped bits, overwritten or
+missing pieces that was noticed within 512 samples."""
 
-FIX_COPY = "copy the file from the release again"
+TABLES = {"ulaw": ULAW_TO_PCM, "alaw": ALAW_TO_PCM}
+"""Byte -> 16-bit sample."""
 
 _REQUIRED = ("channel_count", "sample_count", "sample_rate", "sample_n_bytes")
 _USED = (*_REQUIRED, "sample_coding", "sample_byte_format", "sample_checksum", "channels_interleaved")
@@ -106,7 +121,7 @@ def _typed(fields: dict[str, str], size: int) -> SphereHeader:
         size=size,
         channels=integer("channel_count", 1, MAX_CHANNELS),
         samples=integer("sample_count", 1, 1 << 40),
-        rate_hz=integer("sample_rate", 1, MAX_RATE_HZ),
+        rate_hz=integer("sample_rate", MIN_RATE_HZ, MAX_RATE_HZ),
         sample_bytes=integer("sample_n_bytes", 1, 8),
         coding=fields.get("sample_coding", "pcm").lower(),
         byte_format=fields.get("sample_byte_format", ""),
@@ -115,8 +130,13 @@ def _typed(fields: dict[str, str], size: int) -> SphereHeader:
     )
 
 
-def decode(raw: bytes) -> tuple[NDArray[np.int16], int, str]:
-    """Decode a SPHERE file: samples ``[C, N]``, rate in Hz, and what the content is (``sphere-ulaw-shorten``).
+def decode(raw: bytes, salvage: bool = False, verify_checksum: bool = True) -> Decoded:
+    """Decode a SPHERE file.
+
+    Args:
+        raw: the whole file.
+        salvage: decode a cut file, or a damaged Shorten stream, up to its last whole block, and flag it.
+        verify_checksum: refuse a Shorten stream whose samples do not add up to the header's checksum; else flag it.
 
     Raises:
         BadInput: the header is damaged, a coding is unknown, or header and data disagree.
@@ -127,56 +147,45 @@ def decode(raw: bytes) -> tuple[NDArray[np.int16], int, str]:
     data = raw[header.size :]
     if not data:
         raise BadInput("truncated_audio", "a header and no data", f"{header.samples} samples", FIX_COPY)
-    if data.startswith(SHORTEN_MAGIC):
-        samples, name = _decode_shorten(header, data)
-    else:
-        samples, name = _decode_plain(header, data)
-    return samples, header.rate_hz, f"sphere-{name}"
+    if data.startswith(shorten.MAGIC):
+        return _decode_shorten(header, data, salvage, verify_checksum)
+    return _decode_plain(header, data, salvage)
 
 
 # -- plain samples ---------------------------------------------------------------------------------------------------
 
 
-def _ulaw_table() -> NDArray[np.int16]:
-    code = ~np.arange(256, dtype=np.int32) & 0xFF
-    magnitude = ((((code & 0x0F) << 3) + 132) << ((code & 0x70) >> 4)) - 132
-    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
-
-
-def _alaw_table() -> NDArray[np.int16]:
-    code = np.arange(256, dtype=np.int32) ^ 0x55
-    mantissa, segment = code & 0x0F, (code & 0x70) >> 4
-    lifted = ((mantissa << 4) + 0x108) << np.maximum(segment - 1, 0)
-    magnitude = np.where(segment == 0, (mantissa << 4) + 8, lifted)
-    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
-
-
-TABLES = {"ulaw": _ulaw_table(), "alaw": _alaw_table()}
-"""Byte -> 16-bit sample (ITU-T G.711, on the 16-bit scale that sph2pipe and libsndfile use)."""
-
-
-def _decode_plain(header: SphereHeader, data: bytes) -> tuple[NDArray[np.int16], str]:
+def _decode_plain(header: SphereHeader, data: bytes, salvage: bool) -> Decoded:
     coding = _plain_coding(header)
-    expected = header.samples * header.channels * header.sample_bytes
+    frame_bytes = header.channels * header.sample_bytes
+    expected = header.samples * frame_bytes
     claim = f"{expected} bytes for {header.samples} samples of {header.channels} channels"
     _, _, compression = header.coding.partition(",")
     if compression and len(data) != expected:
         # A header may still name the compression of a file that was decompressed; its length tells.
         raise BadInput(
             "unknown_coding",
-            f"{header.coding} without the magic {SHORTEN_MAGIC!r}, {len(data)} bytes",
+            f"{header.coding} without the magic {shorten.MAGIC!r}, {len(data)} bytes",
             f"a Shorten stream, or {claim} uncompressed",
             FIX_COPY,
         )
-    if len(data) < expected:
-        raise BadInput("truncated_audio", f"{len(data)} bytes of samples", claim, FIX_COPY)
     if len(data) > expected + MAX_PADDING_BYTES:
         raise BadInput("wrong_header", f"{len(data)} bytes of samples", claim, FIX_COPY)
+    kept = min(header.samples, len(data) // frame_bytes)
+    if kept < header.samples and not (salvage and kept):
+        raise BadInput("truncated_audio", f"{len(data)} bytes of samples", claim, FIX_OR_SALVAGE)
+    check_length(kept, header.channels)
+    flat: NDArray[np.int16]
     if coding == "pcm":
         order = {"01": "<i2", "10": ">i2"}[header.byte_format]
-        flat = np.frombuffer(data, order, expected // 2).astype(np.int16)
-        return _channels(flat, header.channels), "pcm16"
-    return _channels(TABLES[coding][np.frombuffer(data, np.uint8, expected)], header.channels), coding
+        flat = np.frombuffer(data, order, kept * header.channels).astype(np.int16)
+    else:
+        flat = TABLES[coding][np.frombuffer(data, np.uint8, kept * header.channels)]
+    samples = np.ascontiguousarray(flat.reshape(-1, header.channels).T)
+    name = "sphere-pcm16" if coding == "pcm" else f"sphere-{coding}"
+    if kept == header.samples:
+        return Decoded(samples, header.rate_hz, name)
+    return _salvaged(Decoded(samples, header.rate_hz, name), header, f"{len(data)} bytes of {expected}")
 
 
 def _plain_coding(header: SphereHeader) -> str:
@@ -197,74 +206,77 @@ def _plain_coding(header: SphereHeader) -> str:
 # -- Shorten ---------------------------------------------------------------------------------------------------------
 
 
-def _decode_shorten(header: SphereHeader, data: bytes) -> tuple[NDArray[np.int16], str]:
-    channels, is_ulaw, pcm = _shorten_to_pcm(data)
-    name = "ulaw" if is_ulaw else "pcm"
-    if channels != header.channels:
+def _decode_shorten(header: SphereHeader, data: bytes, salvage: bool, verify_checksum: bool) -> Decoded:
+    check_length(header.samples, header.channels)
+    try:
+        _check_channels(header, shorten.num_channels(data))
+        stream = shorten.decode(data, header.samples)
+    except BadInput:
+        raise
+    except ValueError as err:
+        raise BadInput("corrupt_audio", f"Shorten data that do not decode: {err}", "a whole stream", FIX_COPY) from err
+    if stream.coding == "ulaw" and header.coding.startswith(("alaw", "a-law")):
+        raise _bad("sample_coding alaw, and a mu-law Shorten stream", "one coding", reason="unknown_coding")
+    decoded = Decoded(stream.samples, header.rate_hz, f"sphere-{stream.coding}-shorten")
+    if stream.error == shorten.TOO_LONG or stream.num_decoded > header.samples + MAX_PADDING_SAMPLES:
+        raise BadInput("wrong_header", f"{stream.num_decoded} samples per channel or more", _claim(header), FIX_COPY)
+    complete = stream.num_decoded >= header.samples
+    if complete and stream.error == shorten.CUT and stream.checksum == header.checksum:
+        return decoded  # only the mark of the end is cut off, and the checksum proves the samples
+    if stream.error or not complete:
+        return _salvage_shorten(header, stream, decoded, salvage)
+    return _with_checksum(header, stream, decoded, verify_checksum)
+
+
+def _check_channels(header: SphereHeader, found: int) -> None:
+    if found != header.channels:
         raise BadInput(
             "wrong_header",
-            f"channel_count {header.channels}, and a Shorten stream of {channels} channels",
+            f"channel_count {header.channels}, and a Shorten stream of {found} channels",
             "the same number of channels in header and stream",
             FIX_COPY,
         )
-    flat = np.frombuffer(pcm, "<i2")
-    decoded = len(flat) // channels
-    if not header.samples <= decoded <= header.samples + MAX_PADDING_SAMPLES:
-        reason = "truncated_audio" if decoded < header.samples else "wrong_header"
-        raise BadInput(
-            reason, f"{decoded} samples per channel decoded", f"{header.samples}, as the header says", FIX_COPY
-        )
-    flat = flat[: header.samples * channels]
-    _check_sum(header, flat, is_ulaw)
-    return _channels(flat, channels), f"{'ulaw' if name == 'ulaw' else 'pcm16'}-shorten"
 
 
-def _shorten_to_pcm(data: bytes) -> tuple[int, bool, bytes]:
-    import desphere_native
+def _salvage_shorten(header: SphereHeader, stream: shorten.Decoded, decoded: Decoded, salvage: bool) -> Decoded:
+    """What is whole of a stream that breaks off: every block of a cut one, those well before the damage of another."""
+    found = f"{min(stream.num_decoded, header.samples)} samples per channel decoded, then {stream.error or 'its end'}"
+    kept = decoded.samples.shape[1]
+    if stream.error != shorten.CUT:
+        kept = min(kept - DROPPED_SAMPLES, stream.num_sure)
+    if not salvage or kept <= 0:
+        reason = "truncated_audio" if stream.error in (None, shorten.CUT) else "corrupt_audio"
+        raise BadInput(reason, found, _claim(header), FIX_OR_SALVAGE if kept > 0 else FIX_COPY)
+    samples = np.ascontiguousarray(decoded.samples[:, :kept])
+    return _salvaged(replace(decoded, samples=samples), header, found)
 
-    try:
-        return desphere_native.shorten_to_pcm(data)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as err:  # a panic of the native decoder is no Exception
-        raise BadInput(
-            "corrupt_audio", f"Shorten data that do not decode ({err})", "a Shorten v2 stream", FIX_COPY
-        ) from err
+
+def _salvaged(decoded: Decoded, header: SphereHeader, found: str) -> Decoded:
+    note = f"salvaged {decoded.samples.shape[1]} samples per channel of {header.samples}: found {found}"
+    return replace(decoded, flags=(SALVAGED,), notes=(note,))
 
 
-def _check_sum(header: SphereHeader, flat: NDArray[np.int16], is_ulaw: bool) -> None:
-    """Compare the header's checksum with the samples.
+def _with_checksum(header: SphereHeader, stream: shorten.Decoded, decoded: Decoded, verify: bool) -> Decoded:
+    """Compare the header's checksum with the samples: one wrong bit of a Shorten stream may decode without complaint.
 
-    One wrong bit of a Shorten stream spoils all that follows, often without an error of the decoder. Plain files are
-    not checked: converters leave the field as it was. Mu-law is summed as bytes, and the decoder gives plus and minus
-    zero (255 and 127) alike, so there the sums are compared modulo 128.
+    Plain files are not checked: converters that decompress leave the field as it was.
     """
-    if header.checksum is None:
-        return
-    values = _ULAW_BYTES[flat.view(np.uint16)] if is_ulaw else flat
-    modulus = 128 if is_ulaw else 65536
-    found = int(values.sum(dtype=np.int64)) % modulus
-    if found != header.checksum % modulus:
+    if header.checksum is None or header.checksum == stream.checksum:
+        return decoded
+    found = f"checksum {stream.checksum} of the decoded samples"
+    if verify:
         raise BadInput(
-            "corrupt_audio",
-            f"checksum {found} (modulo {modulus}) of the decoded samples",
-            f"{header.checksum % modulus}, from sample_checksum {header.checksum}",
-            FIX_COPY,
+            "wrong_checksum",
+            f"{found}, whose number is as it should be",
+            f"sample_checksum {header.checksum}, as the header says",
+            f"{FIX_COPY}; if many files say so, their headers are stale: accept them with --no-checksum",
         )
+    note = f"found {found}; the header says {header.checksum}"
+    return replace(decoded, flags=(CHECKSUM_MISMATCH,), notes=(note,))
 
 
-def _ulaw_inverse() -> NDArray[np.uint8]:
-    inverse = np.zeros(65536, np.uint8)
-    inverse[TABLES["ulaw"].view(np.uint16)] = np.arange(256, dtype=np.uint8)
-    return inverse
-
-
-_ULAW_BYTES = _ulaw_inverse()
-"""16-bit sample (as unsigned) -> the mu-law byte that stands for it."""
-
-
-def _channels(flat: NDArray[np.int16], channels: int) -> NDArray[np.int16]:
-    return np.ascontiguousarray(flat.reshape(-1, channels).T)
+def _claim(header: SphereHeader) -> str:
+    return f"{header.samples} samples per channel, as the header says"
 
 
 def _bad(found: str, expected: str, reason: str = "wrong_header") -> BadInput:

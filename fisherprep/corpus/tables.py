@@ -11,12 +11,15 @@ from __future__ import annotations
 import csv
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from fisherprep.corpus.layout import Release, SourceFile
+from fisherprep.corpus.candidates import SourceFile
+from fisherprep.corpus.layout import Release
 from fisherprep.corpus.problems import problem, quoted, text_lines
 
 Record = dict[str, Any]
@@ -31,11 +34,17 @@ PINDATA = ("PIN", "S_SEX", "S_AGE", "EDU", "NATIVE_LANG", "WHERE_RAISED", "COUNT
 PHONE_SETS = {"1": "speaker-phone", "2": "headset", "3": "ear-bud", "4": "hand-held"}
 PHONE_TYPES = {"1": "cell", "2": "cordless", "3": "land-line"}
 
+MAX_TABLE_BYTES = 32 << 20
+"""The largest, calldata, has 11,699 lines of about a hundred bytes."""
+
+MAX_NOTES = 20_000
+"""Of one file; a file with more is damaged as a whole."""
+
 _BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _SIDE_DATA = re.compile(r"0*([0-9]{1,5})_([AB])(?:/([mf]?)\.?([ao]?))?", re.IGNORECASE | re.ASCII)
-_TOPIC_TAG = re.compile(r'<topic\b((?:[^<>"]|"[^"]*")*)>', re.IGNORECASE)
+_TOPIC_TAG = re.compile(r'<topic\b((?:[^<>"]|"[^"]{0,500}"){0,500})>', re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 _TOPIC_END = re.compile(r"</topic\s*>|<topic\b", re.IGNORECASE)
 
@@ -52,9 +61,17 @@ class Tables:
     """by call id: sexes and transcriber of the file lists"""
     topics: dict[str, Record] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
+    """rows of `problems` by file"""
 
     def note(self, place: str, reason: str, found: str, expected: str, call_id: str | None = None) -> None:
-        """Add a row for the rejects table."""
+        """Add a row for the rejects table; after `MAX_NOTES` of a file, one that says that there are more."""
+        file = place.rpartition(":")[0] or place
+        self.noted[file] += 1
+        if self.noted[file] > MAX_NOTES:
+            if self.noted[file] > MAX_NOTES + 1:
+                return
+            found, call_id = f"more than {MAX_NOTES} odd rows or values; from here on they are not named", None
         self.problems.append(problem(call_id, reason, place, found, expected, "mend the table, or leave it so"))
 
     def merge(self, target: dict[str, Record], key: str, record: Record, place: str) -> None:
@@ -84,8 +101,11 @@ def read_tables(release: Release) -> Tables:
 
 
 def _read(file: SourceFile, tables: Tables) -> bytes:
+    if file.size > MAX_TABLE_BYTES:
+        tables.note(file.relative, "too_large", f"{file.size} bytes", f"a table of at most {MAX_TABLE_BYTES}")
+        return b""
     try:
-        return file.path.read_bytes()
+        return Path(file.path).read_bytes()
     except OSError as err:
         tables.note(file.relative, "unreadable", err.strerror or str(err), "a readable table")
         return b""

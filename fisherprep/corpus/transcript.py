@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fisherprep.corpus.normalize import normalize
 from fisherprep.corpus.problems import BadInput, quoted, text_lines
 
 UNKNOWN = "unknown"
 MAX_LINE_CHARS = 10_000
+MAX_ODD_LINES = 1000
+"""A file with more lines that cannot be used is no transcript; the others are counted in one further row."""
 MAX_SWAPPED_S = 30.0
 """Fisher's utterances last up to 20 s, so a longer span between swapped times is a typing error in one of them."""
 WORD_S = 0.3
@@ -39,8 +41,7 @@ _NAMED_CALL = re.compile(r"fe_03_[0-9]{5}", re.IGNORECASE)
 _DOUBTED = re.compile(r"\(\(.*?(?:\)\)|$)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Utterance:
+class Utterance(NamedTuple):
     """A line of the file, as it stands there."""
 
     line: int
@@ -59,10 +60,11 @@ class Transcript:
     """call ids named in comments"""
     utterances: list[Utterance] = field(default_factory=list)
     odd: list[tuple[int, BadInput]] = field(default_factory=list)
+    corrected: dict[int, str] = field(default_factory=dict)
+    """line -> the words that an erratum gives it, or its own text where the erratum gives another start"""
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """An utterance with times inside the audio, its normalised words and its flags."""
 
     line: int
@@ -78,10 +80,13 @@ def parse_transcript(raw: bytes) -> Transcript:
     """Parse a transcript file; any bytes are taken, what cannot be parsed is listed in ``odd``."""
     transcript = Transcript()
     seen: dict[tuple[Any, ...], int] = {}
+    unread = []
     for number, line in enumerate(text_lines(raw), start=1):
         stripped = line.strip()
         if stripped.startswith("#"):
             _read_comment(transcript, stripped)
+        elif stripped and len(transcript.odd) >= MAX_ODD_LINES:
+            unread.append(number)
         elif stripped:
             try:
                 utterance = _parse_line(number, line)
@@ -89,6 +94,9 @@ def parse_transcript(raw: bytes) -> Transcript:
                 transcript.utterances.append(utterance)
             except BadInput as err:
                 transcript.odd.append((number, err))
+    if unread:
+        found = f"{len(unread)} further lines, not read after {MAX_ODD_LINES} bad ones"
+        transcript.odd.append((unread[0], BadInput("bad_line", found, "a transcript", "put the file right")))
     return transcript
 
 
@@ -123,22 +131,26 @@ def place_turns(transcript: Transcript, duration_s: float) -> tuple[list[Turn], 
     turns, odd = [], []
     limits = _next_starts(transcript.utterances)
     for u in transcript.utterances:
-        words = normalize(u.text)
+        words = normalize(transcript.corrected.get(u.line, u.text))
         try:
-            start_s, end_s = _span(u, duration_s, len(words), limits[u.line])
+            start_s, end_s = _span(u, duration_s, len(words), limits.get(u.line, float("inf")))
         except BadInput as err:
             odd.append((u.line, err))
             continue
         flags = _text_flags(u.text, words, transcript.transcriber)
         if abs(start_s - u.start_s) > ROUNDING_S or abs(end_s - u.end_s) > ROUNDING_S:
             flags.append("mended_times")
+        if u.line in transcript.corrected:
+            flags.append("erratum")
         turns.append(Turn(u.line, u.side, start_s, end_s, u.text, words, flags))
     return sorted(turns, key=lambda t: (t.start_s, t.end_s, t.side, t.line)), odd
 
 
 def _next_starts(utterances: list[Utterance]) -> dict[int, float]:
-    """Line -> the first later start on the same side (infinity where there is none)."""
+    """Line -> the first later start on the same side (infinity where there is none); empty where none needs it."""
     limits: dict[int, float] = {}
+    if all(u.start_s != u.end_s for u in utterances):
+        return limits
     upcoming: dict[str, tuple[float, float]] = {}
     for u in sorted(utterances, key=lambda u: u.start_s, reverse=True):
         start, after = upcoming.get(u.side, (float("inf"), float("inf")))
@@ -148,6 +160,8 @@ def _next_starts(utterances: list[Utterance]) -> dict[int, float]:
 
 
 def _span(u: Utterance, duration_s: float, num_words: int, limit_s: float) -> tuple[float, float]:
+    if 0 <= u.start_s < u.end_s <= duration_s:
+        return u.start_s, u.end_s
     start_s, end_s = min(u.start_s, u.end_s), max(u.start_s, u.end_s)
     stated = f"{u.start_s:.2f} {u.end_s:.2f} {u.side.upper()}"
     if u.end_s < u.start_s and end_s - start_s > MAX_SWAPPED_S:
@@ -166,7 +180,8 @@ def _span(u: Utterance, duration_s: float, num_words: int, limit_s: float) -> tu
 def _text_flags(text: str, words: list[str], transcriber: str) -> list[str]:
     flags = []
     if "((" in text:
-        whole = not normalize(_DOUBTED.sub(" ", text))
+        outside = _DOUBTED.sub(" ", text)
+        whole = outside.isspace() or not normalize(outside)
         flags.append("rejected" if whole and transcriber == "bbn" else "uncertain")
     if not words:
         flags.append("empty")
