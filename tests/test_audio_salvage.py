@@ -189,6 +189,14 @@ def test_a_wrong_checksum_is_refused_or_flagged(name: str, add: int) -> None:
     assert np.array_equal(decoded.samples, whole)
 
 
+@pytest.mark.parametrize("name", ["ulaw", "alaw", "pcm"])
+def test_a_wrong_checksum_of_plain_samples_is_flagged_only(name: str) -> None:
+    raw, whole = SPHERE_FILES[name]
+    assert decode_audio(raw).flags == ()
+    decoded = decode_audio(with_checksum(raw, 1))
+    assert decoded.flags == (CHECKSUM_MISMATCH,) and np.array_equal(decoded.samples, whole)
+
+
 def test_the_checksum_tells_negative_from_positive_zero() -> None:
     """Both are silence, but not the same byte: the sum is that of the bytes that were compressed."""
     codes = np.array([[127], [255], [127], [255]] * 100, np.uint8)

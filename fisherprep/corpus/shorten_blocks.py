@@ -1,8 +1,9 @@
 """The bit loop of the Shorten decoder, compiled by numba. `fisherprep.corpus.shorten` says what the numbers mean.
 
 One compiled entry, `decode_blocks`, of one signature: it is compiled once per machine and kept in numba's cache (beside
-this file, or in the user's cache folder where this one is read-only). Nothing in it allocates or raises: buffers come
-from the caller, and a damaged stream ends with a status.
+this file, or in the user's cache folder where this one is read-only). The cache follows changes of this file alone, so
+all that is compiled, constants too, stands here. Nothing in it allocates or raises: buffers come from the caller, and a
+damaged stream ends with a status.
 
 Legend: C channels, N samples per channel, H samples of history, L samples of a block.
 """
@@ -16,8 +17,6 @@ import numpy as np
 from numba import njit as _njit
 from numba import types
 from numba.extending import intrinsic as _intrinsic
-
-from fisherprep.corpus.shorten import MAX_SHIFT
 
 njit: Any = _njit  # the annotations of numba know neither all of its options nor what its decorators return
 intrinsic: Any = _intrinsic
@@ -267,7 +266,7 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
         num_bits: length of the stream.
         version: 1 or 2 (running means and rounding differ).
         out: ``[C, N]`` int16, filled block by block; samples past N are decoded, counted and dropped.
-        table: ``[13, 256]`` int32: 16-bit sample and mu-law byte of each rank under each shift.
+        table: ``[S, 256]`` int32: 16-bit sample and mu-law byte of each rank under each of the S shifts that there are.
         is_ulaw: samples are ranks of mu-law codes.
         x: ``[H + L]`` int64, room for a block and what precedes it.
         past: ``[C, H]`` int64 of zeros: each channel's last samples.
@@ -296,7 +295,7 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
                 status = IMPOSSIBLE
         elif command == BITSHIFT:
             shift, position = _uvar(words, position, num_bits, SHIFT_BITS)
-            if shift > MAX_SHIFT:
+            if shift >= table.shape[0]:
                 status = IMPOSSIBLE
         elif command == VERBATIM:
             position = _skip_verbatim(words, position, num_bits)
