@@ -366,7 +366,7 @@ def test_audio_that_changed_or_vanished_is_rejected_and_the_rest_goes_on(toy_che
     assert summary.rows["codes"] == 1
     rejects = {row["call_id"]: row for row in work.read("rejects").to_pylist()}
     assert {call: row["reason"] for call, row in rejects.items()} == {
-        "call_001": "no_words", "call_002": "audio_changed", "call_003": "unreadable_audio",
+        "call_001": "no_words", "call_002": "changed_audio", "call_003": "unreadable_audio",
     }  # fmt: skip
     assert all(str(tmp_path) not in str(row) for row in rejects.values())
 

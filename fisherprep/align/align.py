@@ -23,7 +23,8 @@ import numpy as np
 from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Aligner
 from fisherprep.align.place import in_milliseconds, proportional
 from fisherprep.align.pocketsphinx import PocketsphinxAligner
-from fisherprep.corpus.audio import Audio, read_audio
+from fisherprep.corpus.audio import Audio
+from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
 from fisherprep.engine import Engine
 from fisherprep.schema import SIDES
@@ -92,10 +93,7 @@ def _audio_of(work: WorkFolder, call: Row, turns: list[Row]) -> Audio:
     Raises:
         BadInput: it cannot be read, has changed, or is too short to hold the words of its turns at all.
     """
-    audio = read_audio(work.audio_path(call))
-    if audio.sha256 != call["audio_sha256"]:
-        found, expected = f"sha256 {audio.sha256[:12]}...", f"{call['audio_sha256'][:12]}..., as ingested"
-        raise BadInput("changed_audio", found, expected, "run ingest again")
+    audio = read_call_audio(work, call)
     most = max((len(turn["words"]) for turn in turns), default=0)
     if most > audio.duration_s * 1000 - 1:
         found = f"a turn of {most} words in {audio.duration_s:.3f} s of audio"

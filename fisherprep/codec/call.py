@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,14 @@ import numpy as np
 from fisherprep.codec.mimi import encode_channels, encode_voice
 from fisherprep.codec.text_stream import TextStream, frame_of, text_stream
 from fisherprep.codec.voice import voice_span
-from fisherprep.corpus.audio import read_audio
+from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, SIDES, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
     from moshi.models import MimiModel
+
+    from fisherprep.workfolder import WorkFolder
 
 RESAMPLER = "soxr HQ"
 
@@ -40,19 +41,13 @@ class Call:
         return sorted(own, key=lambda word: (word["start_s"], word["turn"], word["index"]))
 
 
-def read_call_audio(row: dict[str, Any], path: Path) -> np.ndarray:
-    """Both channels of a call as float32 [2, N] at 24 kHz, exactly as long as the file.
+def codec_audio(work: WorkFolder, row: dict[str, Any]) -> np.ndarray:
+    """Both channels of a call as float32 [2, N] at 24 kHz, exactly as long as its audio.
 
     Raises:
-        BadInput: the file cannot be read, is not the one that was ingested, or is not two-channel.
+        BadInput: a file cannot be read, is not the one that was ingested, or is not two-channel.
     """
-    audio = read_audio(path)
-    if audio.sha256 != row["audio_sha256"]:
-        raise BadInput("audio_changed", f"sha256 {audio.sha256}", row["audio_sha256"], "run ingest again")
-    if len(audio.samples) != len(SIDES):
-        raise BadInput(
-            "not_two_channels", f"{len(audio.samples)} channels", "a channel per side", "give separate sides"
-        )
+    audio = read_call_audio(work, row)
     return to_codec_rate(audio.samples.astype(np.float32) / 32768.0, audio.rate_hz)
 
 

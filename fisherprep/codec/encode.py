@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.codec.call import RESAMPLER, Call, encode_call, read_call_audio
+from fisherprep.codec.call import RESAMPLER, Call, codec_audio, encode_call
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.corpus.problems import BadInput
 from fisherprep.engine import Engine, InlineEngine, local_engine
@@ -160,7 +160,7 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
     result = ShardResult({"codes": [], "voices": []})
     for call in _calls(payload.work, payload.shard):
         try:
-            samples = read_call_audio(call.row, payload.work.audio_path(call.row))
+            samples = codec_audio(payload.work, call.row)
             row, voices = encode_call(call, samples, mimi, spell)
         except BadInput as err:
             result.rejects.append(_reject(call.row, err))

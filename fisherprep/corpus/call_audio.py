@@ -37,6 +37,10 @@ def read_call_audio(work: WorkFolder, row: dict[str, Any]) -> Audio:
     if row["audio_file_b"]:
         paths.append(work.audio_path(row | {"audio_file": row["audio_file_b"]}))
     files = read_call_files(paths, "salvaged" in row["flags"], "checksum_mismatch" not in row["flags"])
+    for file, path, recorded in zip(files, paths, (row["audio_sha256"], row["audio_sha256_b"]), strict=False):
+        if file.sha256 != recorded:
+            found, expected = f"sha256 {file.sha256[:12]}...", f"{str(recorded)[:12]}..., as ingested"
+            raise BadInput("changed_audio", found, expected, "run `fisherprep ingest` again", str(path))
     audio = join_sides(files)
     if audio.samples.shape[1] != row["num_samples"] or audio.rate_hz != row["sample_rate_hz"]:
         found = f"{audio.samples.shape[1]} samples at {audio.rate_hz} Hz"

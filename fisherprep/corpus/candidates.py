@@ -37,11 +37,13 @@ class SourceFile(NamedTuple):
     path: str
     size: int
     mtime_ns: int
+    ctime_ns: int
+    """when the file or its permissions last changed: a copy put back with its old time is noticed by this"""
 
     @property
     def mark(self) -> list[Any]:
         """What changes when the file does: path, size, time of change."""
-        return [self.root, self.relative, self.size, self.mtime_ns]
+        return [self.root, self.relative, self.size, self.mtime_ns, self.ctime_ns]
 
     @property
     def folder(self) -> str:

@@ -204,4 +204,4 @@ def _source(number: int, root: str, relative: str) -> SourceFile:
         relative.encode()
     except UnicodeEncodeError:
         raise OSError("a path that is not UTF-8") from None
-    return SourceFile(number, relative, path, status.st_size, status.st_mtime_ns)
+    return SourceFile(number, relative, path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
