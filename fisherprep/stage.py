@@ -26,6 +26,8 @@ class Stage:
     process: Callable[[Any, dict[str, Any]], ShardResult]
     retry_rejects: bool = False
     """Try shards with rejects again at every run: for stages whose rejects come from files outside the work folder."""
+    settled: frozenset[str] = frozenset()
+    """Reasons of rejects that come from the tables alone, which need no other try."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def run_stage(
     jobs = []
     for shard in planned.values():
         mark = fingerprint([stage.name, stage.version, SCHEMA_VERSION, config, shard.inputs])
-        if not _up_to_date(work, done.get(shard.name), mark, stage.retry_rejects):
+        if not _up_to_date(work, stage, done.get(shard.name), mark):
             jobs.append(_Job(work, stage, shard, config, mark))
     removed = [name for name in done if name not in planned]
     for name in removed:
@@ -173,10 +175,11 @@ def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
             )
 
 
-def _up_to_date(work: WorkFolder, record: DoneRecord | None, mark: str, retry_rejects: bool) -> bool:
+def _up_to_date(work: WorkFolder, stage: Stage, record: DoneRecord | None, mark: str) -> bool:
     if record is None or record.fingerprint != mark:
         return False
-    if retry_rejects and any(name.startswith("reject:") for name in record.counters):
+    rejects = {name.removeprefix("reject:") for name in record.counters if name.startswith("reject:")}
+    if stage.retry_rejects and rejects - stage.settled:
         return False
     return all(
         (file := work.path / relative).is_file() and file.stat().st_size == out["bytes"]

@@ -84,7 +84,7 @@ def process(payload: Row, config: Row) -> ShardResult:
     return result
 
 
-ALIGN = Stage("align", 1, ("words",), process, retry_rejects=True)
+ALIGN = Stage("align", 1, ("words",), process, retry_rejects=True, settled=frozenset({"too_many_words"}))
 
 
 def _audio_of(work: WorkFolder, call: Row, turns: list[Row]) -> Audio:

@@ -199,4 +199,6 @@ def _calls(work: WorkFolder, shard: str) -> list[Call]:
     ]
 
 
-STAGE = Stage("encode", 1, ("codes", "voices"), _process, retry_rejects=True)
+STAGE = Stage(
+    "encode", 1, ("codes", "voices"), _process, retry_rejects=True, settled=frozenset({"no_words", "text_does_not_fit"})
+)
