@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -187,9 +186,7 @@ def test_a_bomb_takes_no_more_than_the_promised_samples() -> None:
     stream = bomb(100_000)  # 63 KB that stand for 6.5 billion samples
     shorten.decode(stream, 10)  # compiled
     tracemalloc.start()
-    begin = time.process_time()
     decoded = shorten.decode(stream, 2_000_000)
-    assert time.process_time() - begin < 2
     assert decoded.error == shorten.TOO_LONG and not decoded.samples.any()
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()

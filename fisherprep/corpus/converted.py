@@ -32,7 +32,7 @@ from fisherprep.corpus.problems import BadInput
 if TYPE_CHECKING:
     import soundfile
 
-_CHUNK = 16_384
+_CHUNK = 4096
 """Samples per channel asked for at once; damage loses at most so many that are whole."""
 _UNKNOWN_SIZES = (0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF)
 """What ffmpeg and sox write as the size of the data where they write to a pipe and cannot know it."""

@@ -33,7 +33,7 @@ _MIN_HISTORY = 3
 
 CUT = "the compressed stream ends in the middle of a block"
 TOO_LONG = "the compressed stream goes on past the samples that the header promises"
-_ERRORS = (
+_ERRORS = (  # by the statuses of shorten_blocks
     None,
     CUT,
     "the compressed stream holds an unknown command",
@@ -43,7 +43,7 @@ _ERRORS = (
 
 
 @dataclass(frozen=True)
-class Decoded:
+class Stream:
     """What a stream held: the samples that are whole, and why there are no more."""
 
     samples: NDArray[np.int16]
@@ -62,7 +62,7 @@ class Decoded:
     """why decoding stopped early; None where the stream ended as it should"""
 
 
-def decode(data: bytes, num_samples: int) -> Decoded:
+def decode(data: bytes, num_samples: int) -> Stream:
     """Decode the bytes that follow a SPHERE header. Memory: 2 bytes for each sample asked for, and the stream's size.
 
     Args:
@@ -97,7 +97,7 @@ def decode(data: bytes, num_samples: int) -> Decoded:
     )
     num_sure = int(fresh.min()) if num_means == 0 else 0
     kept = out if decoded >= num_samples else out[:, :decoded].copy()
-    return Decoded(kept, "ulaw" if is_ulaw else "pcm16", checksum, decoded, num_sure, _ERRORS[status])
+    return Stream(kept, "ulaw" if is_ulaw else "pcm16", checksum, decoded, num_sure, _ERRORS[status])
 
 
 def num_channels(data: bytes) -> int:

@@ -1,8 +1,9 @@
 """The bit loop of the Shorten decoder, compiled by numba. `fisherprep.corpus.shorten` says what the numbers mean.
 
 One compiled entry, `decode_blocks`, of one signature: it is compiled once per machine and kept in numba's cache (beside
-this file, or in the user's cache folder where this one is read-only). Nothing in it allocates or raises: buffers come
-from the caller, and a damaged stream ends with a status.
+this file, or in the user's cache folder where this one is read-only). The cache follows changes of this file alone, so
+all that is compiled, constants too, stands here. Nothing in it allocates or raises: buffers come from the caller, and a
+damaged stream ends with a status.
 
 Legend: C channels, N samples per channel, H samples of history, L samples of a block.
 """
@@ -26,7 +27,6 @@ CLEAN, CUT, UNKNOWN, IMPOSSIBLE, TOO_LONG = range(5)
 # Low bits of the stream's numbers. Not plain int: numba would compile its functions once for each literal.
 FUNCTION_BITS, ENERGY_BITS, SHIFT_BITS, ULONG_BITS = (np.int64(k) for k in (2, 3, 2, 2))
 ORDER_BITS, COEFFICIENT_BITS, COUNT_BITS, BYTE_BITS = (np.int64(k) for k in (2, 5, 5, 8))
-MAX_SHIFT = 12
 MAX_ENERGY = 30
 
 
@@ -224,6 +224,38 @@ def _read_block(words, position, num_bits, command, x, start, stop, mean, coeffi
     return CLEAN, position
 
 
+@_inner
+def _copy(source, start, target, count):
+    """``target[:count] = source[start : start + count]``, which numba would compile for seconds."""
+    for i in range(count):
+        target[i] = source[start + i]
+
+
+@_inner
+def _emit(x, start, count, shift, table, is_ulaw, out, at):
+    if is_ulaw:
+        return _emit_ulaw(x, start, count, table[shift], out, at)
+    return _emit_pcm(x, start, count, shift, out, at)
+
+
+@_inner
+def _read_block_size(words, position, num_bits):
+    """(block size, new position); size 0 stands for one that cannot be."""
+    low_bits, position = _uvar(words, position, num_bits, ULONG_BITS)
+    if low_bits > 32:
+        return 0, position
+    return _uvar(words, position, num_bits, low_bits)
+
+
+@_inner
+def _skip_verbatim(words, position, num_bits):
+    count, position = _uvar(words, position, num_bits, COUNT_BITS)
+    while count > 0 and position <= num_bits:
+        _, position = _uvar(words, position, num_bits, BYTE_BITS)
+        count -= 1
+    return position
+
+
 @_entry
 def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, past, means, coefficients, fresh):
     """Run the commands of a stream.
@@ -234,7 +266,7 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
         num_bits: length of the stream.
         version: 1 or 2 (running means and rounding differ).
         out: ``[C, N]`` int16, filled block by block; samples past N are decoded, counted and dropped.
-        table: ``[13, 256]`` int32: 16-bit sample and mu-law byte of each rank under each shift.
+        table: ``[S, 256]`` int32: 16-bit sample and mu-law byte of each rank under each of the S shifts that there are.
         is_ulaw: samples are ranks of mu-law codes.
         x: ``[H + L]`` int64, room for a block and what precedes it.
         past: ``[C, H]`` int64 of zeros: each channel's last samples.
@@ -247,62 +279,52 @@ def decode_blocks(words, position, num_bits, version, out, table, is_ulaw, x, pa
     """
     channels, wanted = out.shape
     history = past.shape[1]
-    block = x.size - history
-    largest = block
+    largest = block = x.size - history
     decoded: Any = np.int64(0)
     channel = shift = checksum = partial = decoded
-    while True:
+    status = CLEAN
+    while status == CLEAN:
         command, position = _uvar(words, position, num_bits, FUNCTION_BITS)
-        if position > num_bits:
-            return CUT, decoded, checksum
-        if command == QUIT:
-            return (CLEAN if channel == 0 else CUT), decoded, checksum
-        if command == BLOCKSIZE:
-            size, position = _uvar(words, position, num_bits, ULONG_BITS)
-            if size > 32 or channel != 0:
-                return IMPOSSIBLE, decoded, checksum
-            block, position = _uvar(words, position, num_bits, size)
-            if block < 1 or block > largest:
-                return IMPOSSIBLE, decoded, checksum
+        if position > num_bits or (command == QUIT and channel != 0):
+            status = CUT
+        elif command == QUIT:
+            break
+        elif command == BLOCKSIZE:
+            block, position = _read_block_size(words, position, num_bits)
+            if block < 1 or block > largest or channel != 0:
+                status = IMPOSSIBLE
         elif command == BITSHIFT:
             shift, position = _uvar(words, position, num_bits, SHIFT_BITS)
-            if shift > MAX_SHIFT:
-                return IMPOSSIBLE, decoded, checksum
+            if shift >= table.shape[0]:
+                status = IMPOSSIBLE
         elif command == VERBATIM:
-            count, position = _uvar(words, position, num_bits, COUNT_BITS)
-            while count > 0 and position <= num_bits:
-                _, position = _uvar(words, position, num_bits, BYTE_BITS)
-                count -= 1
+            position = _skip_verbatim(words, position, num_bits)
         elif command > ZERO:
-            return UNKNOWN, decoded, checksum
+            status = UNKNOWN
         elif decoded >= wanted + largest:
-            return TOO_LONG, decoded, checksum
+            status = TOO_LONG
         else:
             stop = history + block
             mean = _mean(means[channel], version, shift)
-            for i in range(history):
-                x[i] = past[channel, i]
+            _copy(past[channel], np.int64(0), x, history)
             status, position = _read_block(
                 words, position, num_bits, command, x, history, stop, mean, coefficients, version
             )
             if status != CLEAN:
-                return status, decoded, checksum
-            for i in range(history):
-                past[channel, i] = x[block + i]
+                break
+            _copy(x, block, past[channel], history)
             if means.shape[1] > 0:
                 _remember_mean(x, history, stop, means[channel], version, shift)
             count = max(0, min(block, wanted - decoded))
-            if is_ulaw:
-                total, odd = _emit_ulaw(x, history, count, table[shift], out[channel], decoded)
-            else:
-                total, odd = _emit_pcm(x, history, count, shift, out[channel], decoded)
+            total, odd = _emit(x, history, count, shift, table, is_ulaw, out[channel], decoded)
+            if odd != 0:
+                status = IMPOSSIBLE
+                break
             if command in (ZERO, DIFF0):
                 fresh[channel] = decoded
-            if odd != 0:
-                return IMPOSSIBLE, decoded, checksum
             partial += total
             channel += 1
             if channel == channels:
-                channel = 0
+                channel, partial, checksum = 0, 0, (checksum + partial) & 65535
                 decoded += block
-                checksum, partial = (checksum + partial) & 65535, 0
+    return status, decoded, checksum

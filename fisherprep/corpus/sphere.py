@@ -16,7 +16,6 @@ import re
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fisherprep.corpus import shorten
 from fisherprep.corpus.decoded import (
@@ -175,17 +174,15 @@ def _decode_plain(header: SphereHeader, data: bytes, salvage: bool) -> Decoded:
     if kept < header.samples and not (salvage and kept):
         raise BadInput("truncated_audio", f"{len(data)} bytes of samples", claim, FIX_OR_SALVAGE)
     check_length(kept, header.channels)
-    flat: NDArray[np.int16]
-    if coding == "pcm":
-        order = {"01": "<i2", "10": ">i2"}[header.byte_format]
-        flat = np.frombuffer(data, order, kept * header.channels).astype(np.int16)
-    else:
-        flat = TABLES[coding][np.frombuffer(data, np.uint8, kept * header.channels)]
+    order = {"01": "<i2", "10": ">i2"}[header.byte_format] if coding == "pcm" else "u1"
+    values = np.frombuffer(data, order, kept * header.channels)
+    flat = values.astype(np.int16) if coding == "pcm" else TABLES[coding][values]
     samples = np.ascontiguousarray(flat.reshape(-1, header.channels).T)
-    name = "sphere-pcm16" if coding == "pcm" else f"sphere-{coding}"
-    if kept == header.samples:
-        return Decoded(samples, header.rate_hz, name)
-    return _salvaged(Decoded(samples, header.rate_hz, name), header, f"{len(data)} bytes of {expected}")
+    decoded = Decoded(samples, header.rate_hz, "sphere-pcm16" if coding == "pcm" else f"sphere-{coding}")
+    if kept < header.samples:
+        return _salvaged(decoded, header, f"{len(data)} bytes of {expected}")
+    # Only flagged: a wrong bit spoils one sample here, and what decompressed the file may have left an old checksum.
+    return _with_checksum(header, int(values.sum(dtype=np.int64)) % 65536, decoded, verify=False)
 
 
 def _plain_coding(header: SphereHeader) -> str:
@@ -225,7 +222,7 @@ def _decode_shorten(header: SphereHeader, data: bytes, salvage: bool, verify_che
         return decoded  # only the mark of the end is cut off, and the checksum proves the samples
     if stream.error or not complete:
         return _salvage_shorten(header, stream, decoded, salvage)
-    return _with_checksum(header, stream, decoded, verify_checksum)
+    return _with_checksum(header, stream.checksum, decoded, verify_checksum)
 
 
 def _check_channels(header: SphereHeader, found: int) -> None:
@@ -238,7 +235,7 @@ def _check_channels(header: SphereHeader, found: int) -> None:
         )
 
 
-def _salvage_shorten(header: SphereHeader, stream: shorten.Decoded, decoded: Decoded, salvage: bool) -> Decoded:
+def _salvage_shorten(header: SphereHeader, stream: shorten.Stream, decoded: Decoded, salvage: bool) -> Decoded:
     """What is whole of a stream that breaks off: every block of a cut one, those well before the damage of another."""
     found = f"{min(stream.num_decoded, header.samples)} samples per channel decoded, then {stream.error or 'its end'}"
     kept = decoded.samples.shape[1]
@@ -256,14 +253,11 @@ def _salvaged(decoded: Decoded, header: SphereHeader, found: str) -> Decoded:
     return replace(decoded, flags=(SALVAGED,), notes=(note,))
 
 
-def _with_checksum(header: SphereHeader, stream: shorten.Decoded, decoded: Decoded, verify: bool) -> Decoded:
-    """Compare the header's checksum with the samples: one wrong bit of a Shorten stream may decode without complaint.
-
-    Plain files are not checked: converters that decompress leave the field as it was.
-    """
-    if header.checksum is None or header.checksum == stream.checksum:
+def _with_checksum(header: SphereHeader, found_sum: int, decoded: Decoded, verify: bool) -> Decoded:
+    """Compare the header's checksum with the samples: a wrong bit of a Shorten stream may decode without complaint."""
+    if header.checksum is None or header.checksum == found_sum:
         return decoded
-    found = f"checksum {stream.checksum} of the decoded samples"
+    found = f"checksum {found_sum} of the decoded samples"
     if verify:
         raise BadInput(
             "wrong_checksum",
