@@ -15,8 +15,20 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from fisherprep.schema import FLAGS, FRAME_RATE_HZ, MASKED, NUM_CODEBOOKS, SIDES, SPLITS, TABLES, TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import (
+    CODEBOOK_SIZE,
+    FLAGS,
+    FRAME_RATE_HZ,
+    MASKED,
+    NUM_CODEBOOKS,
+    SIDES,
+    SPLITS,
+    TABLES,
+    TEXT_EPAD,
+    TEXT_PAD,
+)
 from fisherprep.workfolder import WorkFolder, sha256_file, shard_of
 
 _TOLERANCE_S = 1e-6
@@ -53,9 +65,11 @@ def check_work(work: WorkFolder) -> CheckReport:
     report.findings += _files_match_records(work)
     report.checks += ["files equal their completion records", *(c.__name__.strip("_") for c in _SHARD_CHECKS)]
     calls: list[pd.DataFrame] = []
+    all_read = True
     for name in sorted({file.stem for table in TABLES if table != "rejects" for file in work.files(table)}):
         shard = _read(work, name, report)
         if shard is None:
+            all_read = False
             continue
         report.rows.update({table: rows.num_rows for table, rows in shard.tables.items()})
         calls.append(shard.frame("conversations", "call_id", "split", "speaker_a", "speaker_b"))
@@ -65,7 +79,9 @@ def check_work(work: WorkFolder) -> CheckReport:
     if every.empty:
         report.findings.append("conversations: no rows at all")
     report.findings += [*_ids_are_unique(every), *_splits_are_disjoint_by_speaker(every)]
-    report.checks += ["ids are unique", "splits are disjoint by speaker"]
+    report.checks += ["ids are unique", "splits are disjoint by speaker", "no call is lost between tables"]
+    if all_read:
+        report.findings += _no_call_is_lost(work, set(every["call_id"]))
     return report
 
 
@@ -194,6 +210,8 @@ def _codes_are_rectangular(shard: _Shard) -> Iterator[str]:
                 continue
             if frames and np.min(row[f"codes_{side}"]) < 0:
                 yield f"{where} side {side}: a code below 0"
+            if frames and np.max(row[f"codes_{side}"]) >= CODEBOOK_SIZE:
+                yield f"{where} side {side}: a code above {CODEBOOK_SIZE - 1}"
             yield from _text_row(np.asarray(row[f"text_{side}"]), f"{where} side {side}")
         if any(not 0 <= start < frames for start in row["starts"]) or any(a >= b for a, b in pairwise(row["starts"])):
             yield f"{where}: starts are not increasing frames of the call"
@@ -217,6 +235,43 @@ def _codes_agree_with_conversations(shard: _Shard) -> Iterator[str]:
         call_id = row[0]
         if call_id in calls and row != calls[call_id]:
             yield f"codes: call {call_id}: split or speakers differ from conversations; run encode again"
+
+
+def _prompts_are_those_of_personas(shard: _Shard) -> Iterator[str]:
+    prompts = {
+        (row["call_id"], row["side"]): row["prompts"]
+        for row in shard.tables["personas"].select(["call_id", "side", "prompts"]).to_pylist()
+    }
+    for row in shard.tables["codes"].select(["call_id", "prompts_a", "prompts_b"]).to_pylist():
+        for side in SIDES:
+            if row[f"prompts_{side}"] != prompts.get((row["call_id"], side)):
+                yield f"codes: call {row['call_id']} side {side}: prompts differ from personas; run encode again"
+
+
+def _rows_are_unique(shard: _Shard) -> Iterator[str]:
+    for table, key in (("codes", ["call_id"]), ("personas", ["call_id", "side"])):
+        rows = shard.frame(table, *key)
+        for row in rows[rows.duplicated()].itertuples(index=False, name=None):
+            yield f"{table}: {' side '.join(row)} appears more than once"
+
+
+def _no_call_is_lost(work: WorkFolder, calls: set[str]) -> Iterator[str]:
+    """Once a stage has run, every call with words is in its table or in rejects."""
+    spoken = _calls_with_words(work) & calls
+    rejected = set(work.read("rejects", columns=["call_id"])["call_id"].to_pylist())
+    for table in ("words", "personas", "codes"):
+        if not work.files(table):
+            continue
+        expected = calls if table == "personas" else spoken
+        found = set(work.read(table, columns=["call_id"])["call_id"].to_pylist())
+        for call_id in sorted(expected - found - rejected)[:20]:
+            yield f"{table}: call {call_id} is missing, and no reject says why; run the stage again"
+
+
+def _calls_with_words(work: WorkFolder) -> set[str]:
+    turns = work.read("turns", columns=["call_id", "words"])
+    lengths = pc.list_value_length(turns["words"])
+    return set(turns.filter(pc.greater(lengths, 0))["call_id"].to_pylist())
 
 
 def _ids_are_unique(calls: pd.DataFrame) -> Iterator[str]:
@@ -243,4 +298,6 @@ _SHARD_CHECKS: tuple[Check, ...] = (
     _personas_are_whole,
     _codes_are_rectangular,
     _codes_agree_with_conversations,
+    _prompts_are_those_of_personas,
+    _rows_are_unique,
 )

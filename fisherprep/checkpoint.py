@@ -76,6 +76,8 @@ def _read_config(file: Path) -> dict[str, Any]:
 
 
 def _local(directory: Path, name: str) -> Path:
+    if not isinstance(name, str):
+        raise ValueError(f"{directory / CONFIG_NAME}: found {name!r} as a file's name; expected a text")
     file = directory / name
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"{directory / CONFIG_NAME}: names the file {name!r}; expected a name inside the folder")

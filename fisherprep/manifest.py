@@ -6,6 +6,7 @@ level is drawn; a domain's manifest also says what to synthesise. Unknown keys a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,10 @@ def find_manifest(name: str, directory: Path) -> Manifest:
     if not file.is_file() or "/" in name or "\\" in name:
         known = ", ".join(sorted(p.stem for p in directory.glob("*.yaml"))) or "none"
         raise ValueError(f"dataset {name!r}: no manifest {file}; datasets with a manifest there: {known}")
-    return load_manifest(file)
+    manifest = load_manifest(file)
+    if manifest.name != name:
+        raise ValueError(f"{file}: name: found {manifest.name!r}, expected {name!r}, as the file is called")
+    return manifest
 
 
 def _mapping(value: Any, path: Path, where: str) -> dict[str, Any]:
@@ -115,7 +119,7 @@ def _validate(m: Manifest, path: Path) -> None:
             raise ValueError(f"{path}: {what}: found {found!r}, expected {expected}")
 
     def number(x: Any) -> bool:
-        return isinstance(x, int | float) and not isinstance(x, bool)
+        return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
 
     for key in ("name", "tables"):
         need(isinstance(getattr(m, key), str) and bool(getattr(m, key)), key, getattr(m, key), "a text")

@@ -28,6 +28,9 @@ FRAME_SAMPLES = 1920
 NUM_CODEBOOKS = 8
 """Codebooks per audio stream: one semantic, seven acoustic (Moshi paper, section 3.3.2)."""
 
+CODEBOOK_SIZE = 2048
+"""Entries of a codebook (moshi/models/loaders.py, quantizer ``bins``); a toy codec may use fewer."""
+
 TEXT_PAD = 3
 """Text row: no token on this frame (moshi LMModel.existing_text_padding_id)."""
 TEXT_EPAD = 0

@@ -24,6 +24,8 @@ class Stage:
     version: int
     tables: tuple[str, ...]
     process: Callable[[Any, dict[str, Any]], ShardResult]
+    retry_rejects: bool = False
+    """Try shards with rejects again at every run: for stages whose rejects come from files outside the work folder."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class _Job:
 def _run_job(job: _Job) -> str:
     """Process one shard and write it: tables first, completion record last. Runs in a worker."""
     result = job.stage.process(job.shard.payload, job.config)
+    job.work.forget_done(job.stage.name, job.shard.name)  # from here on the files are those of no record
     tables = {name: TABLES[name].from_rows(result.rows.get(name, [])) for name in job.stage.tables}
     if result.rejects:
         tables["rejects"] = REJECTS.from_rows(result.rejects)
@@ -152,7 +155,7 @@ def run_stage(
     jobs = []
     for shard in planned.values():
         mark = fingerprint([stage.name, stage.version, SCHEMA_VERSION, config, shard.inputs])
-        if not _up_to_date(work, done.get(shard.name), mark):
+        if not _up_to_date(work, done.get(shard.name), mark, stage.retry_rejects):
             jobs.append(_Job(work, stage, shard, config, mark))
     removed = [name for name in done if name not in planned]
     for name in removed:
@@ -170,8 +173,10 @@ def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
             )
 
 
-def _up_to_date(work: WorkFolder, record: DoneRecord | None, mark: str) -> bool:
+def _up_to_date(work: WorkFolder, record: DoneRecord | None, mark: str, retry_rejects: bool) -> bool:
     if record is None or record.fingerprint != mark:
+        return False
+    if retry_rejects and any(name.startswith("reject:") for name in record.counters):
         return False
     return all(
         (file := work.path / relative).is_file() and file.stat().st_size == out["bytes"]
@@ -180,7 +185,7 @@ def _up_to_date(work: WorkFolder, record: DoneRecord | None, mark: str) -> bool:
 
 
 def _remove(work: WorkFolder, stage: Stage, shard: str) -> None:
-    (work.path / ".done" / stage.name / f"{shard}.json").unlink(missing_ok=True)
+    work.forget_done(stage.name, shard)
     for table in (*stage.tables, "rejects"):
         (work.path / _file_of(stage.name, table, shard)).unlink(missing_ok=True)
 

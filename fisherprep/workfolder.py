@@ -104,7 +104,8 @@ class WorkFolder:
             )
         path.mkdir(parents=True, exist_ok=True)
         work = cls(path, {"name": name, "schema_version": SCHEMA_VERSION, "roots": roots})
-        work.write_text("work.json", json.dumps(work.meta, indent=1, sort_keys=True) + "\n")
+        with work.lock("this one"):  # a running command must not lose the roots that it reads
+            work.write_text("work.json", json.dumps(work.meta, indent=1, sort_keys=True) + "\n")
         return work
 
     @classmethod
@@ -176,6 +177,10 @@ class WorkFolder:
     def write_done(self, stage: str, shard: str, record: DoneRecord) -> None:
         """Write the completion record: the last act of a shard."""
         self.write_text(f".done/{stage}/{shard}.json", json.dumps(record.__dict__, indent=1, sort_keys=True) + "\n")
+
+    def forget_done(self, stage: str, shard: str) -> None:
+        """Remove a completion record: the first act of writing a shard anew."""
+        (self.path / ".done" / stage / f"{shard}.json").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:

@@ -77,6 +77,11 @@ def negative_code(row):
     return True
 
 
+def code_5000(row):
+    row["codes_b"][7][0] = 5000
+    return True
+
+
 def drop_a_frame(row):
     row["codes_b"] = [codebook[1:] for codebook in row["codes_b"]]
     return True
@@ -86,6 +91,8 @@ DAMAGE = {
     "a text row that is too short": ("codes", shorten_text, "expected 8 of"),
     "codebooks that are too short": ("codes", drop_a_frame, "expected 8 of"),
     "EPAD that no word follows": ("codes", stray_epad, "EPAD at frame"),
+    "a code that no codebook has": ("codes", code_5000, "a code above 2047"),
+    "other prompts": ("codes", lambda r: not r.update(prompts_a=["x"]), "differ from personas"),
     "a code below zero": ("codes", negative_code, "a code below 0"),
     "a number of frames that the audio does not make": ("codes", lambda r: not r.update(num_frames=3), "num_frames 3"),
     "a split that differs": ("codes", lambda r: not r.update(split="excluded"), "split or speakers differ"),
@@ -123,6 +130,20 @@ def test_a_call_twice_is_found(work):
     rows = work.read("conversations", shard)
     write(work, "conversations", shard, pa.concat_tables([rows, rows.slice(0, 1)]))
     assert "appears more than once" in findings(work)
+
+
+@pytest.mark.parametrize("table", ["words", "codes"])
+def test_a_call_that_got_lost_is_found(work, table):
+    shard = work.files(table)[0].stem
+    write(work, table, shard, TABLES[table].schema.empty_table())
+    assert "is missing, and no reject says why" in findings(work)
+
+
+def test_codes_twice_are_found(work):
+    shard = work.files("codes")[0].stem
+    rows = work.read("codes", shard)
+    write(work, "codes", shard, pa.concat_tables([rows, rows]))
+    assert "codes: " in findings(work) and "appears more than once" in findings(work)
 
 
 def test_a_speaker_in_two_splits_is_found(work):

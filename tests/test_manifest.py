@@ -51,6 +51,12 @@ def test_an_unknown_dataset_lists_the_known_ones():
         find_manifest("tea", SHIPPED)
 
 
+def test_a_manifest_is_named_as_its_file(tmp_path):
+    write(tmp_path, "name: fisher\ntables: x")
+    with pytest.raises(ValueError, match="expected 'x', as the file is called"):
+        find_manifest("x", tmp_path)
+
+
 def test_a_name_cannot_leave_the_folder(tmp_path):
     (tmp_path / "outside.yaml").write_text("name: outside\ntables: x")
     (tmp_path / "m").mkdir()

@@ -104,6 +104,13 @@ def test_a_worker_that_dies_is_a_clear_error(tmp_path):
         run_stage(work, Stage("label", 1, ("personas",), crash), shards(), {"topic": "pets"}, LocalEngine(2))
 
 
+def test_rejects_of_outside_files_are_tried_again_where_the_stage_says_so(tmp_path):
+    work, engine = new_work(tmp_path / "w"), InlineEngine()
+    patient = Stage("label", 1, ("personas",), label_rows, retry_rejects=True)
+    assert run_stage(work, patient, shards(4), {"topic": "pets"}, engine).ran == 4
+    assert run_stage(work, patient, shards(4), {"topic": "pets"}, engine).ran == 2  # those with rejects, and only those
+
+
 def test_upstream_names_the_stage_that_is_missing(tmp_path):
     work = new_work(tmp_path / "w")
     with pytest.raises(ValueError, match="fisherprep label"):

@@ -95,6 +95,16 @@ def test_a_second_writer_is_refused_while_the_first_holds_the_folder(work):
     assert third.returncode == 0
 
 
+def test_a_running_command_keeps_its_roots(work):
+    code = (
+        "import sys; from pathlib import Path; from fisherprep.workfolder import WorkFolder\n"
+        "WorkFolder.create(Path(sys.argv[1]), 'fisher', ['/elsewhere'])"
+    )
+    with work.lock("align"):
+        second = subprocess.run([sys.executable, "-c", code, str(work.path)], capture_output=True, text=True)
+    assert second.returncode != 0 and WorkFolder.open(work.path).meta["roots"] == []
+
+
 def test_a_table_with_other_columns_is_refused(work):
     (work.path / "turns").mkdir()
     pq.write_table(pa.table({"call_id": ["x"]}), work.path / "turns" / "x.parquet")

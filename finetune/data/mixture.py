@@ -60,8 +60,8 @@ class MixtureState:
 
     @classmethod
     def start(cls, names: list[str]) -> MixtureState:
-        """Before the first window."""
-        return cls(dict.fromkeys(names, 0), dict.fromkeys(names, 0))
+        """Before the first window. Names are kept in alphabetical order, as a saved state has them."""
+        return cls(dict.fromkeys(sorted(names), 0), dict.fromkeys(sorted(names), 0))
 
     def after(self, name: str, num_frames: int) -> MixtureState:
         """The state once a window of ``num_frames`` has been taken from ``name``."""

@@ -83,7 +83,7 @@ def process(payload: Row, config: Row) -> ShardResult:
     return result
 
 
-ALIGN = Stage("align", 1, ("words",), process)
+ALIGN = Stage("align", 1, ("words",), process, retry_rejects=True)
 
 
 def _audio_of(work: WorkFolder, call: Row, turns: list[Row]) -> Audio:

@@ -199,4 +199,4 @@ def _calls(work: WorkFolder, shard: str) -> list[Call]:
     ]
 
 
-STAGE = Stage("encode", 1, ("codes", "voices"), _process)
+STAGE = Stage("encode", 1, ("codes", "voices"), _process, retry_rejects=True)
