@@ -5,8 +5,8 @@ utterances, calldata, pindata, file lists, topics), ingests them on two cores wi
 time and memory (the sum over the process and its workers). lhotse's `prepare_fisher_english` does the same work
 (metadata, durations, turns) in an environment of its own:
 
-    python -m venv /tmp/lhotse && /tmp/lhotse/bin/pip install lhotse torch soundfile
-    python benchmarks/bench_ingest.py --lhotse-python /tmp/lhotse/bin/python --sph2pipe /path/to/sph2pipe
+    python -m venv lhotse-env && lhotse-env/bin/pip install lhotse torch soundfile
+    python benchmarks/bench_ingest.py --lhotse-python lhotse-env/bin/python --sph2pipe SPH2PIPE
 
 The last line is JSON: `seconds`, `peak_mib`, `lhotse_seconds` and `ratio_vs_lhotse` (null without it), the
 same of processor time, which another load on the machine disturbs less, and `check_seconds_per_audio_hour`: the channel

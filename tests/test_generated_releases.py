@@ -211,6 +211,7 @@ def test_any_calls_in_any_layout_are_ingested_without_a_word(first: set[int], se
     with tempfile.TemporaryDirectory() as folder:
         release: list[Call] = calls(*numbers)
         for call in release:
+            call.pins = (str(20_000 + call.number), str(40_000 + call.number))
             call.audio = sphere(np.full((9600, 2), call.number % 251, np.uint8))
         roots = LAYOUTS[layout](write_release(Path(folder) / "ldc", release))
         tables = run(Path(folder) / "work", *roots)[1]
