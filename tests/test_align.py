@@ -279,7 +279,7 @@ def test_calls_whose_audio_is_gone_or_changed_are_rejected(tmp_path: Path) -> No
     assert summary.rejects == {"unreadable_audio": 1, "changed_audio": 1}
     rejects = {row["call_id"]: row for row in work.read("rejects").to_pylist()}
     assert rejects["fe_03_00001"]["place"] == "fe_03_00001.wav"
-    assert rejects["fe_03_00002"]["fix"] == "run ingest again"
+    assert rejects["fe_03_00002"]["fix"] == "run `fisherprep ingest` again"
     assert {row["call_id"] for row in work.read("words").to_pylist()} == {"fe_03_00003"}
 
 

@@ -164,7 +164,7 @@ def test_audio_that_changed_since_ingest_is_refused(tmp_path: Path) -> None:
     root = write_release(tmp_path / "ldc", calls(1))
     row = run(tmp_path / "work", root)[1]["conversations"][0]
     next(root.rglob("*.sph")).write_bytes(calls(1)[0].audio_bytes()[:1024].replace(b"16000", b"15999") + b"x" * 31998)
-    with pytest.raises(ValueError, match=r"15999 samples.*16000.*fisherprep ingest"):
+    with pytest.raises(ValueError, match=r"sha256 .*as ingested.*fisherprep ingest"):
         read_call_audio(WorkFolder.open(tmp_path / "work"), row)
 
 

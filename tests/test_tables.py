@@ -90,7 +90,7 @@ def test_a_damaged_table_is_not_quoted_whole() -> None:
 
 def test_a_table_of_any_size_is_not_read(tmp_path) -> None:
     release = Release([tmp_path])
-    file = SourceFile(0, "fe_03_pindata.tbl", str(tmp_path / "nowhere"), MAX_TABLE_BYTES + 1, 0)
+    file = SourceFile(0, "fe_03_pindata.tbl", str(tmp_path / "nowhere"), MAX_TABLE_BYTES + 1, 0, 0)
     release.tables["pindata"] = [file]
     assert ("too_large", "fe_03_pindata.tbl") in [(p["reason"], p["place"]) for p in read_tables(release).problems]
 
