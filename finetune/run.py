@@ -137,6 +137,8 @@ def _start_or_resume(
     run: Path, config: Config, base: BaseModel, device: torch.device, mixture: Mixture
 ) -> tuple[LMModel, torch.optim.Optimizer, state.Progress]:
     """Model, optimiser and progress: the base's at step 0, or all of the newest checkpoint's."""
+    import torch
+
     from finetune.checkpoints import load_model, model_from
     from finetune.optim import make_optimizer
 
@@ -144,6 +146,7 @@ def _start_or_resume(
     found = state.completed(run)
     if not found:
         model = load_model(base, device, config.model.gradient_checkpointing)
+        torch.manual_seed(config.seed)  # whatever building the model drew: a run and its resumption start alike
         return model, make_optimizer(model, config.optim), progress
     checkpoint = found[-1]
     progress = state.read_progress(checkpoint).on_same_data(progress)
