@@ -79,11 +79,11 @@ def _restart_peak() -> int:
     """Begin counting peak memory anew; returns what the process holds now, in MiB, which is no parser's doing."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _memory_mib("VmRSS")
+    return _memory_mib("VmHWM")  # the peak of old where it cannot be reset
 
 
 def _memory_mib(what: str) -> int:
-    """``VmRSS`` (held now) or ``VmHWM`` (the most since the last restart) of this process; 0 where it is not told."""
+    """A line of this process's status, such as ``VmHWM`` (the most since the last restart); 0 where it is not told."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith(what + ":"):
