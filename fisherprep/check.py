@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fisherprep.flags import FLAGS
 from fisherprep.schema import (
     CODEBOOK_SIZE,
-    FLAGS,
     FRAME_RATE_HZ,
     MASKED,
     NUM_CODEBOOKS,
@@ -141,7 +141,7 @@ def _values_are_known(shard: _Shard) -> Iterator[str]:
             yield f"{table}: split {sorted(odd)}, expected {SPLITS}"
     for table in ("conversations", "turns"):
         if odd := {f for flags in shard.tables[table]["flags"].to_pylist() for f in flags or ()} - set(FLAGS):
-            yield f"{table}: flag {sorted(odd)} is not declared in schema.FLAGS"
+            yield f"{table}: flag {sorted(odd)} is not declared in fisherprep/flags.py"
 
 
 def _times_are_inside_the_audio(shard: _Shard) -> Iterator[str]:

@@ -202,6 +202,27 @@ WORDS = Table(
     ),
 )
 
+ALIGNMENTS = Table(
+    "alignments",
+    "one side of a call: how well its words were found",
+    (
+        _CALL,
+        _SIDE,
+        Column("num_words", pa.int32(), "words of the side's turns"),
+        Column("coverage", _F32, "share of them that the aligner heard; null where there are none", nullable=True),
+        Column("score_p05", _F32, "5th percentile of the words' scores; null without scores", nullable=True),
+        Column("score_median", _F32, "median of the words' scores; null without scores", nullable=True),
+        Column(
+            "unknown",
+            pa.list_(pa.struct([("start_s", _F64), ("end_s", _F64), ("why", _S)])),
+            "spans in which the side speaks but what it says, or when, is not known: text is masked there; why is "
+            "untranscribed, uncertain, low_score or not_found",
+            "s",
+        ),
+        Column("flags", _FLAGS, "see the flags below"),
+    ),
+)
+
 PERSONAS = Table(
     "personas",
     "one side of a call as the agent",
@@ -289,30 +310,4 @@ REJECTS = Table(
     ),
 )
 
-TABLES = {t.name: t for t in (CONVERSATIONS, TURNS, WORDS, PERSONAS, VOICES, CODES, REJECTS)}
-
-FLAGS = {
-    # conversations
-    "no_topic": "calldata gives no topic",
-    "not_in_calldata": "the call has no row in calldata",
-    "pin_sex_conflict": "a PIN of this call is male in one place of the tables and female in another: "
-    "it may stand for two people",
-    "channels_swapped": "side a is heard on channel 2 and side b on channel 1; kept as it is",
-    "transcript_mismatch": "the turns do not fit the speech on either channel: another call's transcript, or shifted",
-    "same_sound": "both channels hold the same sound, so sides cannot be told apart",
-    "quiet_channel": "a channel is below -45 LUFS: a dead line or a voice that is hardly there",
-    "clipped": "0.1 % of a channel's samples or more are clipped",
-    "loud_crosstalk": "the other side is heard in a channel at -15 dB or louder",
-    "shares_heldout_speaker": "left out of every split because a speaker is in a held-out call",
-    "salvaged": "the audio file is damaged and was decoded as far as it goes (--salvage)",
-    "checksum_mismatch": "the samples are not those of the header's checksum (--no-checksum)",
-    "padded_side": "each side has a file of its own, and the shorter was filled with silence",
-    "lossy_audio": "the audio is a lossy conversion (MP3, Ogg) of what LDC ships",
-    "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
-    # turns
-    "erratum": "words or start were replaced by a known erratum (errata.yaml)",
-    "uncertain": "words in (( )) were unclear to the transcriber (LDC), or (( )) is part of the turn",
-    "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
-    "empty": "no word is left once markup is removed",
-    "mended_times": "start and end were mended (order, or past the audio)",
-}
+TABLES = {t.name: t for t in (CONVERSATIONS, TURNS, WORDS, ALIGNMENTS, PERSONAS, VOICES, CODES, REJECTS)}

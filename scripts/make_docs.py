@@ -16,11 +16,12 @@ TUNE_COMMANDS = ("run", "evaluate", "export", "toy")
 def data_format() -> str:
     """The tables page."""
     from fisherprep import schema
+    from fisherprep.flags import FLAGS
 
     lines = [
         "# Tables of a work folder",
         "",
-        f"Schema version {schema.SCHEMA_VERSION}. Written by `make docs` from `fisherprep/schema.py`.",
+        f"Schema version {schema.SCHEMA_VERSION}. Written by `make docs` from `fisherprep/schema.py` and `flags.py`.",
         "",
         "A work folder holds one folder per table, one Parquet file per shard (zstd). Side `a` is channel 1,",
         f"side `b` channel 2; T counts frames of 80 ms ({schema.FRAME_RATE_HZ} Hz). Without `null`: never empty.",
@@ -40,7 +41,7 @@ def data_format() -> str:
             lines.append(f"| `{c.name}` | {type_} | {c.unit} | {c.doc} |")
         lines.append("")
     lines += ["## Flags", "", "| flag | meaning |", "|---|---|"]
-    lines += [f"| `{flag}` | {meaning} |" for flag, meaning in schema.FLAGS.items()]
+    lines += [f"| `{flag}` | {meaning} |" for flag, meaning in FLAGS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from fisher_builder import NO_CHECKS, Call, Tables, noise, reasons, run, sphere,
 from fisherprep.corpus.errata import apply_errata, load_errata
 from fisherprep.corpus.ingest import Options
 from fisherprep.corpus.transcript import parse_transcript, place_turns
-from fisherprep.schema import FLAGS
+from fisherprep.flags import FLAGS
 from fisherprep.stage import StageSummary
 
 LINES = {

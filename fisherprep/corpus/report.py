@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from fisherprep.corpus.names import LAST_CALL_OF_PART
-from fisherprep.schema import CONVERSATIONS, FLAGS
+from fisherprep.flags import FLAGS
+from fisherprep.schema import CONVERSATIONS
 from fisherprep.stage import StageSummary
 from fisherprep.workfolder import WorkFolder
 

@@ -1,0 +1,31 @@
+"""``fisherprep encode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
+from fisherprep.commands.summary import report
+
+
+@click.command()
+@work_argument
+@checkpoint_option
+@click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ...  [default: cuda where there is one]")
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: 1 per core; 1 on cuda]")
+@strict_option
+def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, workers: int | None, strict: bool) -> None:
+    """Encode both channels of every call with Mimi and lay the text on its frames.
+
+    \b
+    Example:
+      fisherprep encode data/fisher --checkpoint nvidia/personaplex-7b-v1
+    """
+    from fisherprep.codec.encode import encode as run
+    from fisherprep.engine import local_engine
+    from fisherprep.workfolder import WorkFolder
+
+    engine = local_engine(workers) if workers else None
+    report(work, run(WorkFolder.open(work), checkpoint, device, engine), strict)

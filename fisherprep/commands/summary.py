@@ -1,0 +1,36 @@
+"""How commands print what they did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from fisherprep.stage import StageSummary
+
+
+def report(work: Path, summary: StageSummary, strict: bool) -> None:
+    """Print a stage's counts; with ``strict``, rejects become exit status 1."""
+    rows = [("shards", f"{summary.shards:,} ({summary.ran:,} done now, {summary.removed:,} removed)")]
+    rows += [(f"{table} rows", f"{n:,}") for table, n in sorted(summary.rows.items())]
+    rows += [(name, f"{value:,.4g}" if isinstance(value, float) else f"{value:,}")
+             for name, value in sorted(summary.counters.items())]  # fmt: skip
+    rows += [(f"rejected: {reason}", f"{n:,}") for reason, n in sorted(summary.rejects.items())]
+    print_rows(str(work), rows)
+    if strict and summary.rejects:
+        raise click.ClickException(
+            f"{sum(summary.rejects.values())} rejects (--strict); for each place and reason see {work / 'rejects'}"
+        )
+
+
+def print_rows(title: str, rows: list[tuple[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "", title=Text(title), show_header=False, title_justify="left")
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    Console().print(table)

@@ -1,0 +1,29 @@
+"""What the flags in the tables mean. A row that is flagged was kept; one that could not be is in ``rejects``."""
+
+from __future__ import annotations
+
+FLAGS = {
+    # conversations
+    "no_topic": "calldata gives no topic",
+    "not_in_calldata": "the call has no row in calldata",
+    "pin_sex_conflict": "a PIN of this call is male in one place of the tables and female in another: "
+    "it may stand for two people",
+    "channels_swapped": "side a is heard on channel 2 and side b on channel 1; kept as it is",
+    "transcript_mismatch": "the turns do not fit the speech on either channel: another call's transcript, or shifted",
+    "same_sound": "both channels hold the same sound, so sides cannot be told apart",
+    "quiet_channel": "a channel is below -45 LUFS: a dead line or a voice that is hardly there",
+    "clipped": "0.1 % of a channel's samples or more are clipped",
+    "loud_crosstalk": "the other side is heard in a channel at -15 dB or louder",
+    "shares_heldout_speaker": "left out of every split because a speaker is in a held-out call",
+    "salvaged": "the audio file is damaged and was decoded as far as it goes (--salvage)",
+    "checksum_mismatch": "the samples are not those of the header's checksum (--no-checksum)",
+    "padded_side": "each side has a file of its own, and the shorter was filled with silence",
+    "lossy_audio": "the audio is a lossy conversion (MP3, Ogg) of what LDC ships",
+    "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
+    # turns
+    "erratum": "words or start were replaced by a known erratum (errata.yaml)",
+    "uncertain": "words in (( )) were unclear to the transcriber (LDC), or (( )) is part of the turn",
+    "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
+    "empty": "no word is left once markup is removed",
+    "mended_times": "start and end were mended (order, or past the audio)",
+}
