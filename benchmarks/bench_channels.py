@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from fisherprep.corpus.audio import read_audio
+from fisherprep.corpus.call_audio import join_sides, read_call_files
 from fisherprep.corpus.channels import check_channels
 from fisherprep.corpus.layout import scan
 from fisherprep.corpus.transcript import Turn, parse_transcript, place_turns
@@ -107,9 +107,9 @@ def load(cache: Path, calls: int, seconds: float, seed: int) -> list[Call]:
         of_call[turn] = (min(start_s, word["start_s"]), max(end_s, word["end_s"]))
     release = scan([root])
     loaded = []
-    for call_id, file in sorted(release.audio.items()):
-        audio = read_audio(file.path)
-        transcript = parse_transcript(release.transcripts[call_id].path.read_bytes())
+    for call_id, files in sorted(release.audio.items()):
+        audio = join_sides(read_call_files([Path(file.path) for file in files]))
+        transcript = parse_transcript(Path(release.transcripts[call_id].path).read_bytes())
         turns, _ = place_turns(transcript, audio.duration_s)
         loaded.append(Call(audio.samples, audio.rate_hz, turns, spoken.get(call_id, {})))
     return loaded

@@ -1,16 +1,16 @@
 """A full-size Fisher, but for the length of its calls, ingested; beside lhotse on the same tree where it is installed.
 
 Writes 11,699 calls of a second or two in the layout that lhotse needs (Shorten mu-law SPHERE, transcripts of 190
-utterances, calldata, pindata, file lists, topics), ingests them on two cores without the channel checks, and measures
-time and memory (the sum over the process and its workers). lhotse's `prepare_fisher_english` does the same work
-(metadata, durations, turns) in an environment of its own:
+utterances, calldata, pindata, file lists, topics), ingests them on two cores without the channel checks and with them,
+and measures time and memory (the sum over the process and its workers). lhotse's `prepare_fisher_english` does the same
+work as we do without checks (metadata, durations, turns), in an environment of its own:
 
     python -m venv lhotse-env && lhotse-env/bin/pip install lhotse torch soundfile
     python benchmarks/bench_ingest.py --lhotse-python lhotse-env/bin/python --sph2pipe SPH2PIPE
 
-The last line is JSON: `seconds`, `peak_mib`, `lhotse_seconds` and `ratio_vs_lhotse` (null without it), the
-same of processor time, which another load on the machine disturbs less, and `check_seconds_per_audio_hour`: the channel
-checks alone, on an hour of generated audio.
+The last line is JSON: `seconds` and `peak_mib` without the checks, the same with them, `lhotse_seconds` and
+`ratio_vs_lhotse` (null without it), the same of processor time, which another load on the machine disturbs less, and
+`check_seconds_per_audio_hour`: the channel checks alone, on an hour of generated audio.
 """
 
 from __future__ import annotations
@@ -223,6 +223,8 @@ def main() -> None:
         shutil.rmtree(work, ignore_errors=True)
         command = [sys.executable, "-m", "fisherprep", "ingest", str(corpus), "--out", str(work), "--workers", "2"]
         ours = measure([*command, "--no-checks"], cores)
+        shutil.rmtree(work)
+        checked = measure(command, cores)
         lhotse = None
         if args.lhotse_python:
             shutil.rmtree(root / "lhotse", ignore_errors=True)
@@ -241,6 +243,8 @@ def main() -> None:
                 "seconds": round(ours.seconds, 2),
                 "cpu_seconds": round(ours.cpu_seconds, 2),
                 "peak_mib": round(ours.peak_mib, 1),
+                "seconds_with_checks": round(checked.seconds, 2),
+                "peak_mib_with_checks": round(checked.peak_mib, 1),
                 "lhotse_seconds": lhotse and round(lhotse.seconds, 2),
                 "lhotse_cpu_seconds": lhotse and round(lhotse.cpu_seconds, 2),
                 "ratio_vs_lhotse": lhotse and round(lhotse.seconds / ours.seconds, 2),

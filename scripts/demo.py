@@ -95,7 +95,7 @@ def summary_rows(out: Path) -> list[tuple[str, str, str]]:
     losses = json.loads((out / "run" / "summary.json").read_text())
     for when in ("before", "after"):
         rows.append((f"held-out loss {when}", [f"{losses[when][w.name]['loss']:.3f}" for w in works]))
-    return [(name, *values) for name, values in rows]
+    return [(name, fisher, coffee) for name, (fisher, coffee) in rows]
 
 
 def main() -> None:

@@ -1,0 +1,33 @@
+"""Every benchmark runs, at its smallest, and ends with the line of JSON that it promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+SMALLEST = {
+    "bench_align": (["--calls", "2", "--seconds", "12"], {"x_realtime_per_core"}),
+    "bench_channels": (["--calls", "4", "--seconds", "20"], {"swap_precision", "swap_recall"}),
+    "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
+    "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
+}
+
+
+def test_every_benchmark_is_tried() -> None:
+    assert {path.stem for path in BENCHMARKS.glob("bench_*.py")} == SMALLEST.keys()
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_ends_with_its_figures(name: str, tmp_path: Path) -> None:
+    arguments, promised = SMALLEST[name]
+    environment = os.environ | {"TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "COLUMNS": "200"}
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert promised <= json.loads(run.stdout.splitlines()[-1]).keys()
