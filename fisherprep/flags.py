@@ -19,6 +19,7 @@ FLAGS = {
     "checksum_mismatch": "the samples are not those of the header's checksum (--no-checksum)",
     "padded_side": "each side has a file of its own, and the shorter was filled with silence",
     "lossy_audio": "the audio is a lossy conversion (MP3, Ogg) of what LDC ships",
+    "spare_file": "the file of the call that comes first is damaged, and the next was taken",
     "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
     # turns
     "erratum": "words or start were replaced by a known erratum (errata.yaml)",

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fisherprep.corpus.ingest import Options, ingest
+from fisherprep.corpus.call import Options
+from fisherprep.corpus.ingest import ingest
 from fisherprep.engine import Engine, InlineEngine
 from fisherprep.manifest import SplitRule
 from fisherprep.stage import StageSummary

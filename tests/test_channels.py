@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fisherprep.corpus.audio import read_audio
+from fisherprep.corpus.call import Options
 from fisherprep.corpus.channels import CHECK_COLUMNS, check_channels, checked, columns
 from fisherprep.corpus.channels_levels import measure
-from fisherprep.corpus.ingest import Options, ingest
+from fisherprep.corpus.ingest import ingest
 from fisherprep.corpus.transcript import Turn, parse_transcript, place_turns
 from fisherprep.demo.release import write_release as write_demo
 from fisherprep.demo.sphere import pcm_from_ulaw, ulaw_from_pcm
 from fisherprep.engine import InlineEngine
+from fisherprep.flags import FLAGS
 from fisherprep.manifest import SplitRule
-from fisherprep.schema import CONVERSATIONS, FLAGS
+from fisherprep.schema import CONVERSATIONS
 from fisherprep.workfolder import WorkFolder
 
 RATE_HZ = 8000

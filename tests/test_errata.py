@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fisher_builder import NO_CHECKS, Call, Tables, noise, reasons, run, sphere, write_release
 
+from fisherprep.corpus.call import Options
 from fisherprep.corpus.errata import apply_errata, load_errata
-from fisherprep.corpus.ingest import Options
 from fisherprep.corpus.transcript import parse_transcript, place_turns
 from fisherprep.flags import FLAGS
 from fisherprep.stage import StageSummary

@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from fisher_builder import Call, calls, noise, reasons, run, sphere, write, write_release
 
-from fisherprep.corpus.ingest import Options
+from fisherprep.corpus.call import Options
 from fisherprep.engine import InlineEngine, LocalEngine
+from fisherprep.flags import FLAGS
 from fisherprep.manifest import SplitRule
-from fisherprep.schema import CONVERSATIONS, FLAGS, SPLITS
+from fisherprep.schema import CONVERSATIONS, SPLITS
 from fisherprep.workfolder import WorkFolder
 
 

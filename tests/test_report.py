@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fisherprep.cli import main
+from fisherprep.corpus.call import Options
 from fisherprep.corpus.call_audio import read_call_audio
-from fisherprep.corpus.ingest import Options
 from fisherprep.corpus.report import as_markdown, distribution, make_report, measured_columns
 from fisherprep.corpus.survey import survey
 from fisherprep.demo.shorten import SampleType, encode

@@ -35,7 +35,7 @@ def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: s
       fisherprep ingest /ldc/fisher
       fisherprep ingest LDC2004S13 LDC2004T19 LDC2005S13 LDC2005T19 --out data/fisher
     """
-    from fisherprep.corpus.ingest import Options
+    from fisherprep.corpus.call import Options
     from fisherprep.corpus.ingest import ingest as run
     from fisherprep.corpus.survey import survey
     from fisherprep.engine import local_engine

@@ -1,6 +1,7 @@
 """Which file is taken for a call when a copy holds several, and how two single-channel files make one call.
 
-The first in this order is taken and each of the others is noted as ``duplicate``:
+The first in this order is taken and each of the others is noted as ``duplicate``, and taken only when those before it
+prove damaged (`fisherprep.corpus.call`):
 
 1. a file (or pair) that is not empty;
 2. the root given first;
@@ -26,6 +27,8 @@ from typing import Any, NamedTuple
 from fisherprep.corpus.names import AUDIO_ENDINGS, LOSSY_ENDINGS, AudioName
 from fisherprep.corpus.problems import problem
 
+DUPLICATE = "duplicate"
+"""Reason of the note of a candidate that was not taken."""
 _FIX_DUPLICATE = "remove one of them, or give first the root whose file is to be taken"
 
 
@@ -67,6 +70,8 @@ class Choice:
     """The audio taken for a call, if any; else a side that lacks its other; and notes of what was left."""
 
     files: Sources = ()
+    spare: list[Sources] = field(default_factory=list)
+    """what is taken instead, in this order, should the files prove unusable"""
     one_side: SourceFile | None = None
     notes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -81,7 +86,9 @@ def choose_audio(call_id: str, named: list[Named], has_transcript: bool) -> Choi
     if not sure and len(in_doubt) == 1 and has_transcript:
         sure, in_doubt = in_doubt, []
     if sure:
-        choice.files = _first(call_id, "audio", [c.files for c in sorted(sure, key=_audio_order)], choice.notes)
+        ordered = [c.files for c in sorted(sure, key=_audio_order)]
+        choice.files, *choice.spare = _without_links(ordered)
+        choice.notes += _duplicates(call_id, "audio", choice.files, choice.spare)
     for candidate in in_doubt:
         choice.notes.append(_ambiguous(call_id, candidate.files[0], f"one of {len(in_doubt)} pairs for this number"))
     for name, file in alone:
@@ -91,13 +98,15 @@ def choose_audio(call_id: str, named: list[Named], has_transcript: bool) -> Choi
             choice.one_side = file
         else:
             found = f"side {name.side} without its other side"
-            choice.notes.append(problem(call_id, "duplicate", file.relative, found, "one audio a call", _FIX_DUPLICATE))
+            choice.notes.append(problem(call_id, DUPLICATE, file.relative, found, "one audio a call", _FIX_DUPLICATE))
     return choice
 
 
-def choose_transcript(call_id: str, files: list[SourceFile], notes: list[dict[str, Any]]) -> SourceFile:
-    """Take the best transcript of a call by the order above; the others are added to ``notes``."""
-    return _first(call_id, "transcript", [(file,) for file in sorted(files, key=_transcript_order)], notes)[0]
+def choose_transcripts(call_id: str, files: list[SourceFile], notes: list[dict[str, Any]]) -> list[SourceFile]:
+    """The transcripts of a call in the order above: the one taken, then its spares, which are added to ``notes``."""
+    first, *spare = _without_links([(file,) for file in sorted(files, key=_transcript_order)])
+    notes += _duplicates(call_id, "transcript", first, spare)
+    return [first[0], *(file for (file,) in spare)]
 
 
 def _ambiguous(call_id: str, file: SourceFile, found: str) -> dict[str, Any]:
@@ -124,17 +133,21 @@ def _pairs(named: list[Named]) -> tuple[list[_Candidate], list[Named]]:
     return pairs, left
 
 
-def _first(call_id: str, kind: str, ordered: list[Sources], notes: list[dict[str, Any]]) -> Sources:
-    """The first candidate; the others are noted, unless they are links to it."""
+def _without_links(ordered: list[Sources]) -> list[Sources]:
+    """The candidates, but for links to the first."""
     first, *others = ordered
+    return [first, *(other for other in others if not os.path.samefile(other[0].path, first[0].path))]
+
+
+def _duplicates(call_id: str, kind: str, first: Sources, spare: list[Sources]) -> list[dict[str, Any]]:
+    """Notes of the candidates that were not taken."""
     taken = sum(file.size for file in first)
-    for other in others:
-        if os.path.samefile(other[0].path, first[0].path):
-            continue
+    notes = []
+    for other in spare:
         size = sum(file.size for file in other)
         found = f"a second {kind} of {size} bytes; the one taken has {taken}: {first[0].relative}"
-        notes.append(problem(call_id, "duplicate", other[0].relative, found, f"one {kind} per call", _FIX_DUPLICATE))
-    return first
+        notes.append(problem(call_id, DUPLICATE, other[0].relative, found, f"one {kind} per call", _FIX_DUPLICATE))
+    return notes
 
 
 def plain_order(file: SourceFile) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fisherprep.corpus.candidates import SourceFile, Sources, choose_audio, choose_transcript, plain_order
+from fisherprep.corpus.candidates import SourceFile, Sources, choose_audio, choose_transcripts, plain_order
 from fisherprep.corpus.names import (
     AUDIO_NAMES,
     TABLE_KINDS,
@@ -39,6 +39,8 @@ class Release:
     roots: list[Path]
     audio: dict[str, Sources] = field(default_factory=dict)
     transcripts: dict[str, SourceFile] = field(default_factory=dict)
+    spare_audio: dict[str, list[Sources]] = field(default_factory=dict)
+    spare_transcripts: dict[str, list[SourceFile]] = field(default_factory=dict)
     tables: dict[str, list[SourceFile]] = field(default_factory=dict)
     one_sided: dict[str, SourceFile] = field(default_factory=dict)
     """calls of which one side's file alone is there"""
@@ -180,12 +182,13 @@ class _Index:
         tables = {kind: sorted(files, key=plain_order) for kind, files in self.tables.items()}
         release = Release(roots, tables=tables, archives=sorted(self.archives), notes=self.notes)
         for call_id, files in sorted(self.transcripts.items()):
-            release.transcripts[call_id] = choose_transcript(call_id, files, release.notes)
+            taken, *spare = choose_transcripts(call_id, files, release.notes)
+            release.transcripts[call_id], release.spare_transcripts[call_id] = taken, spare
         for call_id, named in sorted(self.audio.items()):
             choice = choose_audio(call_id, named, call_id in release.transcripts)
             release.notes += choice.notes
             if choice.files:
-                release.audio[call_id] = choice.files
+                release.audio[call_id], release.spare_audio[call_id] = choice.files, choice.spare
             elif choice.one_side:
                 release.one_sided[call_id] = choice.one_side
         for (folder, ending), names in sorted(self.strays.items()):

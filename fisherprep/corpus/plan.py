@@ -50,7 +50,7 @@ def make_plan(release: Release, tables: Tables, rule: SplitRule, corpus: str) ->
         if call_id not in release.audio or call_id not in release.transcripts:
             notes.append(_incomplete(call_id, release))
             continue
-        calls[call_id] = _row(call_id, release, tables, corpus)
+        calls[call_id] = _row(call_id, tables, corpus)
         calls[call_id]["flags"] = _flags(calls[call_id], call_id in tables.calls, sexes)
         notes.extend(_disagreements(call_id, calls[call_id], tables))
     _assign(calls, rule)
@@ -83,9 +83,8 @@ def _not_on_disk(release: Release, tables: Tables) -> list[dict[str, Any]]:
     return [problem(None, "not_on_disk", "calldata", found, "the listed calls", "give also the roots that hold them")]
 
 
-def _row(call_id: str, release: Release, tables: Tables, corpus: str) -> Record:
-    """All columns that files and tables give; calldata comes first, then pindata's SIDE_DATA, then the file lists."""
-    first, *second = release.audio[call_id]
+def _row(call_id: str, tables: Tables, corpus: str) -> Record:
+    """All columns that tables give; calldata comes first, then pindata's SIDE_DATA, then the file lists."""
     sources = [t.get(call_id, {}) for t in (tables.calls, tables.sides, tables.listed)]
     row: Record = dict.fromkeys((column.name for column in CONVERSATIONS.columns), None)
     for name in _FROM_CALLDATA:
@@ -95,10 +94,6 @@ def _row(call_id: str, release: Release, tables: Tables, corpus: str) -> Record:
         "call_id": call_id,
         "corpus": corpus,
         "part": part_of(call_id),
-        "audio_root": first.root,
-        "audio_file": first.relative,
-        "audio_file_b": second[0].relative if second else None,
-        "transcript_file": release.transcripts[call_id].relative,
     }
     for side in "ab":
         row[f"speaker_{side}"] = row[f"pin_{side}"] or f"{call_id}_{side}"

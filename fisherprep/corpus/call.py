@@ -1,0 +1,232 @@
+"""One call of a release: its files in, rows of conversations and turns, and rejects, out.
+
+Of several files for a call the first that is sound is taken; where none is, the first that the options let pass. The
+files passed over are rejects with what is wrong in them, and the call is flagged ``spare_file``. A call without usable
+audio, or without a usable transcript, has rejects and no row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fisherprep.corpus.audio import Audio
+from fisherprep.corpus.call_audio import is_lossy, join_sides, read_call_files
+from fisherprep.corpus.candidates import DUPLICATE, SourceFile, Sources
+from fisherprep.corpus.channels import checked
+from fisherprep.corpus.errata import Erratum, apply_errata, load_errata
+from fisherprep.corpus.problems import BadInput, problem
+from fisherprep.corpus.transcript import UNKNOWN, Transcript, Turn, parse_transcript, place_turns
+from fisherprep.stage import ShardResult
+
+MAX_TRANSCRIPT_BYTES = 16 << 20
+
+FIX_FILE = "copy the file from the release again"
+
+Refusals = dict[str, BadInput]
+"""What is wrong with the files that were not taken, by place."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How strictly a release is read."""
+
+    salvage: bool = False
+    """take damaged audio as far as it decodes, flagged, instead of rejecting it"""
+    verify_checksum: bool = True
+    """reject audio whose samples are not those of the header's checksum"""
+    errata: bool = True
+    """mend known errors of the release (errata.yaml)"""
+    checks: bool = True
+    """check both channels of every call (`fisherprep.corpus.channels`); else those columns are null"""
+
+
+class CallFiles(NamedTuple):
+    """A call's files, in order of preference."""
+
+    audio: list[Sources]
+    transcripts: list[SourceFile]
+
+    @property
+    def mark(self) -> list[Any]:
+        """What changes when a file does."""
+        return [[[file.mark for file in files] for files in self.audio], [file.mark for file in self.transcripts]]
+
+
+class _Sound(NamedTuple):
+    sources: Sources
+    parts: list[Audio]
+    """one of both sides, or one a side"""
+    audio: Audio
+
+
+class _Told(NamedTuple):
+    source: SourceFile
+    transcript: Transcript
+    turns: list[Turn]
+    odd: list[tuple[int, BadInput]]
+    """what is wrong in its lines"""
+    corrections: Counter[str]
+
+
+def ingest_call(row: dict[str, Any], files: CallFiles, options: Options, result: ShardResult) -> None:
+    """Read a call's files and add its rows to the result.
+
+    Args:
+        row: what is known of the call without its files, a row of conversations in the making.
+        files: those of the call.
+        options: how strictly they are read.
+        result: of the shard.
+    """
+    call_id = row["call_id"]
+    errata = load_errata().get(call_id, ()) if options.errata else ()
+    sound, refused = _read_audio(files.audio, options)
+    told = None
+    if sound:
+        listed = row["transcriber"]
+        told, refused_texts = _read_text(files.transcripts, call_id, listed, errata, sound.audio.duration_s)
+        refused |= refused_texts
+    result.rejects.extend(err.row(call_id, place) for place, err in refused.items())
+    if not (sound and told):
+        return
+    place = told.source.relative
+    result.rejects.extend(err.row(call_id, f"{place}:{line}" if line else place) for line, err in told.odd)
+    result.rejects.extend(_mendings(call_id, sound))
+    if refused:
+        _no_longer_duplicates(result, call_id, {sound.sources[0].relative, place})
+    conversation = _conversation(row, sound, told)
+    conversation["flags"] = [*row["flags"], *_flags(sound.audio, errata, spare=bool(refused))]
+    if options.checks:
+        conversation = checked(conversation, sound.audio.samples, sound.audio.rate_hz, told.turns)
+    result.rows["conversations"].append(conversation)
+    result.rows["turns"].extend(_turn_row(call_id, number, turn) for number, turn in enumerate(told.turns))
+    result.counters.update(told.corrections)
+    _count(result, conversation, told.turns)
+
+
+def _read_audio(candidates: list[Sources], options: Options) -> tuple[_Sound | None, Refusals]:
+    """The first sound candidate, else the first that the options let pass."""
+    refused: Refusals = {}
+    ways = dict.fromkeys([(False, True), (options.salvage, options.verify_checksum)])
+    for (salvage, verify_checksum), sources in product(ways, candidates):
+        place = " + ".join(file.relative for file in sources)
+        try:
+            parts = read_call_files([Path(file.path) for file in sources], salvage, verify_checksum)
+            audio = join_sides(parts)
+        except BadInput as err:
+            refused[place] = err.with_traceback(None)  # which would keep the samples
+        else:
+            refused.pop(place, None)
+            return _Sound(sources, parts, audio), refused
+    return None, refused
+
+
+def _read_text(
+    candidates: list[SourceFile], call_id: str, listed: str | None, errata: tuple[Erratum, ...], duration_s: float
+) -> tuple[_Told | None, Refusals]:
+    """The first candidate with a turn that can be used."""
+    refused: Refusals = {}
+    for source in candidates:
+        try:
+            transcript = _read_transcript(Path(source.path), call_id, listed)
+            corrections = apply_errata(transcript, errata)
+            turns, outside = place_turns(transcript, duration_s)
+            odd = sorted([*transcript.odd, *outside], key=lambda item: item[0])
+            if not turns:
+                raise BadInput("no_turns", f"{len(odd)} unusable lines", "one utterance or more", FIX_FILE)
+        except BadInput as err:
+            refused[source.relative] = err.with_traceback(None)
+        else:
+            return _Told(source, transcript, turns, odd, corrections), refused
+    return None, refused
+
+
+def _mendings(call_id: str, sound: _Sound) -> list[dict[str, Any]]:
+    place = " + ".join(file.relative for file in sound.sources)
+    expected = "a file that needs no mending"
+    return [
+        problem(call_id, flag, place, note, expected, f"{FIX_FILE}, or look for the flag {flag}")
+        for part in sound.parts
+        for flag, note in zip(part.flags, part.notes, strict=True)
+    ]
+
+
+def _no_longer_duplicates(result: ShardResult, call_id: str, taken: set[str]) -> None:
+    """Spare files that were taken after all are no duplicates."""
+    result.rejects[:] = [
+        note
+        for note in result.rejects
+        if (note["call_id"], note["reason"]) != (call_id, DUPLICATE) or note["place"] not in taken
+    ]
+
+
+def _flags(audio: Audio, errata: tuple[Erratum, ...], spare: bool) -> list[str]:
+    listed_bad = any(erratum.do == "flag" for erratum in errata)
+    found = {"lossy_audio": is_lossy(audio), "listed_bad_audio": listed_bad, "spare_file": spare}
+    return [*dict.fromkeys(audio.flags), *(flag for flag, holds in found.items() if holds)]
+
+
+def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:
+    """The parsed file; its own comment says who transcribed it, else the file list does (``listed``)."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_TRANSCRIPT_BYTES + 1)
+    except OSError as err:
+        found = err.strerror or str(err)
+        raise BadInput("unreadable_transcript", found, "a readable file", "check disk and permissions") from err
+    if len(raw) > MAX_TRANSCRIPT_BYTES:
+        raise BadInput("too_large", f"over {MAX_TRANSCRIPT_BYTES} bytes", "a transcript of one call", FIX_FILE)
+    transcript = parse_transcript(raw)
+    if transcript.named_calls and call_id not in transcript.named_calls:
+        named = ", ".join(sorted(transcript.named_calls)[:3])
+        raise BadInput("wrong_transcript", f"a comment that names {named}", call_id, "put each file under its own name")
+    if transcript.transcriber == UNKNOWN:
+        transcript.transcriber = listed or UNKNOWN
+    return transcript
+
+
+def _conversation(row: dict[str, Any], sound: _Sound, told: _Told) -> dict[str, Any]:
+    first, *second = sound.sources
+    parts, audio = sound.parts, sound.audio
+    return row | {
+        "audio_root": first.root,
+        "audio_file": first.relative,
+        "audio_format": audio.format,
+        "audio_bytes": parts[0].num_bytes,
+        "audio_sha256": parts[0].sha256,
+        "audio_file_b": second[0].relative if second else None,
+        "audio_bytes_b": parts[1].num_bytes if second else None,
+        "audio_sha256_b": parts[1].sha256 if second else None,
+        "sample_rate_hz": audio.rate_hz,
+        "num_samples": audio.samples.shape[1],
+        "duration_s": audio.duration_s,
+        "transcript_file": told.source.relative,
+        "transcriber": told.transcript.transcriber,
+    }
+
+
+def _turn_row(call_id: str, number: int, turn: Turn) -> dict[str, Any]:
+    return {
+        "call_id": call_id,
+        "turn": number,
+        "side": turn.side,
+        "start_s": turn.start_s,
+        "end_s": turn.end_s,
+        "text": turn.text,
+        "words": turn.words,
+        "flags": turn.flags,
+    }
+
+
+def _count(result: ShardResult, conversation: dict[str, Any], turns: list[Turn]) -> None:
+    counters = result.counters
+    counters["calls"] += 1
+    counters["audio_s"] += conversation["duration_s"]
+    for name in ("part", "transcriber", "split"):
+        counters[f"calls: {name} {conversation[name] or UNKNOWN}"] += 1
+    counters["turns"] += len(turns)
+    counters["words"] += sum(len(turn.words) for turn in turns)
+    counters.update(f"flag: {flag}" for item in (conversation["flags"], *(t.flags for t in turns)) for flag in item)
