@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
 SIDES = ("a", "b")
@@ -120,6 +120,7 @@ CONVERSATIONS = Table(
         Column("duration_s", _F64, "num_samples / sample_rate_hz", "s"),
         Column("transcript_file", _S, "transcript relative to its root", nullable=True),
         Column("transcriber", _S, "ldc, bbn, script or unknown"),
+        Column("volume", _S, "disc on which the file lists put the call", nullable=True),
         Column("date_time", _S, "start of the call, ISO 8601, as the release states it", nullable=True),
         Column("topic_id", _S, "ENGnn; null where the table leaves it empty", nullable=True),
         Column("topic_title", _S, "title of the topic", nullable=True),
@@ -138,6 +139,7 @@ CONVERSATIONS = Table(
         *_per_side("education", pa.int16(), "education, of pindata", "years"),
         *_per_side("native_language", _S, "native language, of pindata"),
         *_per_side("where_raised", _S, "where the speaker was raised, of pindata"),
+        *_per_side("sides_listed", pa.int16(), "count of pindata: call sides of the PIN"),
         *_per_side("loudness_lufs", _F32, "integrated loudness (ITU-R BS.1770); null below its gate of -70", "LUFS"),
         *_per_side("clipped_ratio", _F32, "share of samples in runs of 3 or more at full scale"),
         *_per_side("dc_offset", _F32, "mean of the samples, full scale is 1"),
