@@ -261,10 +261,13 @@ def test_windows_start_where_nobody_is_inside_a_word():
 SCRIPT = {"a": ("hello there how are you today", 0.5), "b": ("fine thanks and you then", 5.0)}
 
 
+WRITTEN = {"a": "Hello there how are you today.", "b": "Fine thanks and you then."}
+
+
 def build_work(path, num_calls=3):
     """A work folder with conversations, turns, words and personas over generated audio; call 1 has no words."""
     (path / "audio").mkdir(parents=True)
-    tables = {"conversations": [], "turns": [], "words": [], "personas": []}
+    tables = {"conversations": [], "turns": [], "words": [], "alignments": [], "personas": []}
     for number in range(num_calls):
         call_id = f"call_{number:03d}"
         file = path / "audio" / f"{call_id}.wav"
@@ -287,6 +290,8 @@ def build_work(path, num_calls=3):
                 {**word(side, index, i, w, start_s + 0.6 * i, start_s + 0.6 * i + 0.5), "call_id": call_id}
                 for i, w in enumerate(spoken)
             ]
+            exact = {"coverage": 1.0, "score_p05": None, "score_median": None, "unknown": [], "flags": []}
+            tables["alignments"].append({"call_id": call_id, "side": side, "num_words": len(spoken), **exact})
             empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
             prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
             tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
@@ -315,7 +320,7 @@ def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
     tokenizer = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
     for side, (text, _) in SCRIPT.items():
         tokens = [t for t in first[f"text_{side}"] if t not in (0, 3)]
-        assert tokenizer.decode(tokens) == text
+        assert tokenizer.decode(tokens) == WRITTEN[side]
         assert first[f"prompts_{side}"] == [f"prompt {side}"]
     assert (first["speaker_a"], first["agent_side"], first["starts"]) == ("p0", None, [0, 5, 61])
     voice = work.read("voices").to_pylist()[0]
