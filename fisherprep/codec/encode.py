@@ -35,7 +35,7 @@ _MAX_TOKEN = 32_767
 """Text tokens are stored as int16."""
 _SHIFTS = (1, 2, 4, 8, 16)
 """Where counts of shifted tokens begin anew, in frames; counts by distance add up over shards, quantiles do not."""
-_ONCE, _TWICE = "the cat", "the cat the cat"
+_PROBE = "i don't know what you mean"
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
         raise ValueError(f"{tokenizer}: cannot be read as a SentencePiece model ({err})") from err
     if processor.vocab_size() > _MAX_TOKEN + 1:
         raise ValueError(f"{tokenizer}: {processor.vocab_size()} pieces; expected at most {_MAX_TOKEN + 1}")
-    if processor.encode(_TWICE) != 2 * processor.encode(_ONCE):
+    if processor.encode(_PROBE) != [token for word in _PROBE.split() for token in processor.encode(word)]:
         raise ValueError(
             f"{tokenizer}: writes a word otherwise alone than inside a sentence; expected a SentencePiece model with "
             "add_dummy_prefix whose pieces do not cross spaces, as the released models have"
