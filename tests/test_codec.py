@@ -318,7 +318,7 @@ def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
     assert first["num_frames"] == codes.shape[2] == 138
     assert np.array_equal([first["codes_a"], first["codes_b"]], codes)
     tokenizer = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
-    for side, (text, _) in SCRIPT.items():
+    for side in SCRIPT:
         tokens = [t for t in first[f"text_{side}"] if t not in (0, 3)]
         assert tokenizer.decode(tokens) == WRITTEN[side]
         assert first[f"prompts_{side}"] == [f"prompt {side}"]

@@ -226,7 +226,7 @@ def test_masks_are_only_where_text_is_unknown_and_never_over_a_known_word(words,
 
 
 def train(tmp_path, **options):
-    """A SentencePiece model  over English words with marks and capitals."""
+    """A SentencePiece model over English words with marks and capitals."""
     lines = [
         "Yeah, I'm from New York. the cat and the cat's mouse",
         "so what's your name? uh-huh 401k T.V. <x> it",
@@ -256,7 +256,7 @@ def released_kind(tmp_path_factory):
 WRITTEN = st.lists(
     st.one_of(
         st.sampled_from(
-            "yeah Yeah, i'm th- -bout T.V. t.v.'s $4.50 401k uh-huh <x> <system> New York. it? café".split()
+            ["yeah", "Yeah,", "th-", "-bout", "T.V.", "t.v.'s", "$4.50", "401k", "<x>", "<system>", "café"]
         ),
         st.text("abcdehirtuINTYé'.,-?!0145<x>", min_size=1, max_size=8),
     ),

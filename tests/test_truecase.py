@@ -86,7 +86,7 @@ TURNS = st.lists(
     st.tuples(
         st.lists(
             st.one_of(
-                st.sampled_from("i i'm the new york t.v. b. a.s th- -bout uh-huh 401k what do you café".split()),
+                st.sampled_from(["i", "i'm", "the", "new", "york", "t.v.", "b.", "a.s", "th-", "401k", "do", "you"]),
                 st.text("abi'-.é1", min_size=1, max_size=5).filter(lambda w: re.search(r"\w", w)),
             ),
             max_size=6,

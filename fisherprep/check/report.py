@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from fisherprep.check.calls import CHECKS as CALL_CHECKS
 from fisherprep.check.codes import CHECKS as CODE_CHECKS
 from fisherprep.check.shard import Shard
+from fisherprep.check.text import CHECKS as TEXT_CHECKS
 from fisherprep.check.words import CHECKS as WORD_CHECKS
 from fisherprep.schema import SIDES, TABLES
 from fisherprep.workfolder import WorkFolder, sha256_file
 
-_SHARD_CHECKS = (*CALL_CHECKS, *WORD_CHECKS, *CODE_CHECKS)
+_SHARD_CHECKS = (*CALL_CHECKS, *WORD_CHECKS, *CODE_CHECKS, *TEXT_CHECKS)
 
 
 @dataclass
