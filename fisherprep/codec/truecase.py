@@ -1,8 +1,8 @@
 """From normalised words to the written text that base models speak: capitals and the marks that end sentences.
 
-Fisher's words are lower case and unpunctuated, while Moshi's text stream is what Whisper writes (Moshi paper, arXiv
-2410.00037, section 4.1): cased and punctuated. These rules give each word the form it most likely has there. They are
-deterministic and touch only the text row; the words table stays as it was spoken.
+Fisher's words are lower case and unpunctuated, while Moshi was taught what Whisper writes (Moshi paper, arXiv
+2410.00037): cased and punctuated. These rules give each word the form it most likely has there. They are deterministic
+and touch only the text row; the words table stays as it was spoken.
 
 A sentence is a turn, or several turns of a side that go on: the pause is short, or the first ends in a word or a broken
 word that cannot end a sentence and the pause is not long.
@@ -29,7 +29,7 @@ from fisherprep.corpus.normalize import is_partial, letters
 RULES = ("off", "rule")
 DEFAULT_RULE = "rule"
 
-SHORT_PAUSE_S = 0.5
+SHORT_PAUSE_S = 0.3
 """Two turns of a side with no longer pause between them are one sentence: transcripts are cut at pauses."""
 LONG_PAUSE_S = 3.0
 """How long a sentence that was not finished may rest."""
@@ -77,7 +77,7 @@ def _goes_on(turn: Spoken, following: Spoken) -> bool:
     if not turn.words or not following.words or _is_written(turn) or _is_written(following):
         return False
     limit_s = LONG_PAUSE_S if _is_unfinished(turn.words[-1]) else SHORT_PAUSE_S
-    return following.start_s - turn.end_s <= limit_s
+    return round(following.start_s - turn.end_s, 3) <= limit_s
 
 
 def _is_unfinished(word: str) -> bool:
@@ -155,10 +155,10 @@ def _capital(word: str) -> str:
 def _is_question(words: Sequence[str]) -> bool:
     """Whether a sentence begins, or ends in a tag, as questions do."""
     data = _data()
-    body = list(words)
+    body = [word for word in words if word not in data.fillers and not is_partial(word)]
     while len(body) > 1 and body[0] in data.lead_ins:
         body.pop(0)
-    if len(body) > MAX_QUESTION_WORDS:
+    if not 0 < len(body) <= MAX_QUESTION_WORDS:
         return False
     first, second = body[0], body[1] if len(body) > 1 else ""
     if first in data.question_words:
@@ -178,6 +178,7 @@ class _Data:
     forms: dict[str, str]
     names: frozenset[str]
     open_words: frozenset[str]
+    fillers: frozenset[str]
     lead_ins: frozenset[str]
     question_words: frozenset[str]
     question_pairs: frozenset[str]
