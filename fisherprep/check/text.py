@@ -5,34 +5,35 @@ Which tokens a word has is the tokenizer's business, and is not judged here: tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from fisherprep.check.shard import Check, Shard
-from fisherprep.codec.text_stream import Unknown, frame_of
-from fisherprep.schema import MASKED, SIDES, TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import FRAME_RATE_HZ, MASKED, SIDES, TEXT_EPAD, TEXT_PAD
+
+_ROUNDING = 1e-6
+"""Frames: a time written in decimals must not fall on the wrong side of a boundary."""
 
 
 def text_rows_hold_every_known_word(shard: Shard) -> Iterator[str]:
     """The frame that a known word's start asks for holds a token: the word's, or one that it waits for."""
-    starts_s = {
-        key: rows.to_numpy()
-        for key, rows in shard.frame("words", "call_id", "side", "start_s").groupby(["call_id", "side"])["start_s"]
-    }
+    words = shard.frame("words", "call_id", "side", "start_s").groupby(["call_id", "side"])["start_s"]
+    starts = {key: rows.to_numpy() * FRAME_RATE_HZ + _ROUNDING for key, rows in words}
     unknown = _unknown(shard)
     for where, key, text in _text_rows(shard):
-        times_s = starts_s.get(key, np.empty(0))
-        for span in unknown.get(key, ()):
-            times_s = times_s[~span.holds(times_s)]
+        known = starts.get(key, np.empty(0))
+        for first, last in unknown.get(key, ()):
+            known = known[(known < first) | (known >= last)]
         tokens = ~np.isin(text, (TEXT_PAD, TEXT_EPAD, MASKED))
-        if tokens.sum() < len(times_s):
-            yield f"{where}: {tokens.sum()} text tokens for {len(times_s)} words; run encode again"
+        if tokens.sum() < len(known):
+            yield f"{where}: {tokens.sum()} text tokens for {len(known)} words; run encode again"
             continue
-        frames = np.clip([frame_of(time_s) for time_s in times_s], 1, max(1, len(text) - 1))
-        if len(text) > 1 and (lost := times_s[~tokens[frames.astype(np.int64)]]).size:
-            yield f"{where}: no text token for the word at {lost[0]} s; run encode again"
+        frames = np.clip(known.astype(np.int64), 1, max(1, len(text) - 1))
+        if len(text) > 1 and (lost := known[~tokens[frames]]).size:
+            yield f"{where}: no text token for the word at {lost[0] / FRAME_RATE_HZ:.3f} s; run encode again"
 
 
 def text_is_masked_where_it_is_unknown(shard: Shard) -> Iterator[str]:
@@ -40,17 +41,23 @@ def text_is_masked_where_it_is_unknown(shard: Shard) -> Iterator[str]:
     unknown = _unknown(shard)
     for where, key, text in _text_rows(shard):
         touched = np.zeros(len(text), dtype=bool)
-        for span in unknown.get(key, ()):
-            touched[span.frames(len(text))] = True
+        for first, last in unknown.get(key, ()):
+            touched[math.floor(first + _ROUNDING) : math.ceil(last - _ROUNDING)] = True
         for wrong, what in ((touched & (text == TEXT_PAD), "PAD"), (~touched & (text == MASKED), "masked")):
             if wrong.any():
                 state = "inside" if what == "PAD" else "outside of"
                 yield f"{where}: frame {wrong.argmax()} is {what} {state} unknown speech; run encode again"
 
 
-def _unknown(shard: Shard) -> dict[tuple[str, str], list[Unknown]]:
+def _unknown(shard: Shard) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """By call and side: start and end of each unknown span, in frames."""
     rows = shard.tables["alignments"].select(["call_id", "side", "unknown"]).to_pylist()
-    return {(row["call_id"], row["side"]): [Unknown(**span) for span in row["unknown"]] for row in rows}
+    return {
+        (row["call_id"], row["side"]): [
+            (span["start_s"] * FRAME_RATE_HZ, span["end_s"] * FRAME_RATE_HZ) for span in row["unknown"]
+        ]
+        for row in rows
+    }
 
 
 def _text_rows(shard: Shard) -> Iterator[tuple[str, tuple[str, str], np.ndarray]]:

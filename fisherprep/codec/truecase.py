@@ -126,7 +126,7 @@ def _initialism(word: str, initials: str) -> str:
 
 def _names_in(words: Sequence[str]) -> list[tuple[int, int]]:
     """Place and length in words of each name; the longest that fits is taken."""
-    found = []
+    found: list[tuple[int, int]] = []
     place = 0
     while place < len(words):
         for length in (3, 2, 1):
