@@ -86,7 +86,9 @@ def test_frames_of_times_written_in_decimals():
     assert [frame_of(k / 100) for k in hundredths] == (hundredths * 125 // 1000).tolist()
 
 
-WORDS = st.lists(st.tuples(st.text("abcdefgh", min_size=1, max_size=7), st.integers(0, 1200)), max_size=25).map(
+TIMES = st.one_of(st.integers(0, 1200), st.integers(0, 30), st.integers(1170, 1200), st.sampled_from([0, 8, 400, 401]))
+"""Hundredths of a second: anywhere, crowded at both ends, and at the same instant."""
+WORDS = st.lists(st.tuples(st.text("abcdefgh", min_size=1, max_size=7), TIMES), max_size=25).map(
     lambda items: sorted(((w, ms / 100) for w, ms in items), key=lambda item: item[1])
 )
 
