@@ -11,7 +11,7 @@ calls and frames:
 
 Masked frames are left out of the comparison and counted. The last line is JSON:
 
-    frames_per_s          frames of text row per second of one core, on two sides of a ten-minute call, words by rule
+    frames_per_s          frames of text row per second of CPU time, on two sides of a ten-minute call, words by rule
     shifted, dropped      by rate of speech: share of tokens that are not on the frame their word's start asks for, and
                           share that a row in which a new word discards the rest of the one before would lose
                           (moshi-finetune, keep_and_shift=False); shift_p95_frames, shift_max_frames: how far
@@ -132,10 +132,10 @@ def frames_per_s(gold: dict[Key, list[dict[str, Any]]], seconds: float, spell: S
     num_frames = round(LONG_CALL_S * FRAME_RATE_HZ)
     spent = []
     for _ in range(7):  # the first fills the cache of spelled words
-        started = time.perf_counter()
+        started = time.process_time()
         for rows in sides:
             text_stream(written_words(rows, "rule"), num_frames, spell)
-        spent.append(time.perf_counter() - started)
+        spent.append(time.process_time() - started)
     return 2 * num_frames / float(np.median(spent[1:]))
 
 
