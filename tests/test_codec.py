@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sentencepiece
 import soundfile
+from codec_calls import SCRIPT, WRITTEN, build_work, signal, word
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,30 +16,20 @@ from fisherprep import __version__
 from fisherprep.check import check_work
 from fisherprep.checkpoint import locate
 from fisherprep.codec import mimi as mimi_module
-from fisherprep.codec.call import Call, text_of, to_codec_rate, window_starts, written_words
-from fisherprep.codec.encode import encode, word_speller
+from fisherprep.codec.call import Call, to_codec_rate, window_starts
+from fisherprep.codec.encode import encode
 from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
-from fisherprep.codec.text_stream import Unknown, text_stream
+from fisherprep.codec.text_stream import text_stream
 from fisherprep.codec.voice import voice_span
 from fisherprep.engine import InlineEngine
-from fisherprep.schema import CONVERSATIONS, FRAME_SAMPLES
-from fisherprep.stage import Shard, ShardResult, Stage, run_stage
-from fisherprep.workfolder import WorkFolder, shard_of
+from fisherprep.schema import FRAME_SAMPLES
+from fisherprep.workfolder import WorkFolder
 
 
 @pytest.fixture(scope="module")
 def mimi(toy_checkpoint):
     files = locate(str(toy_checkpoint), ("mimi",))
     return load_mimi(files.mimi, files.mimi_config, "cpu")
-
-
-def signal(seed: int, num_samples: int, channels: int = 2) -> np.ndarray:
-    """Bursts of coloured noise and near-silence, float32 [C, N]."""
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((channels, num_samples))
-    tilted = np.cumsum(noise, axis=1) * 0.02 + noise
-    level = np.repeat(rng.choice([0.001, 0.02, 0.2], (channels, num_samples // 4000 + 1)), 4000, axis=1)
-    return (tilted / tilted.std() * level[:, :num_samples]).astype(np.float32)
 
 
 def live_codes(mimi, samples: np.ndarray) -> np.ndarray:
@@ -233,13 +224,6 @@ def test_turns_that_failed_to_align_give_no_voice():
     assert voice_span([turn(0, "a", 0, 6), turn(1, "a", 10, 13)], "a", fallback={0}).start_s == 10
 
 
-def word(side, turn, index, text, start_s, end_s):
-    return {
-        "call_id": "x", "side": side, "turn": turn, "index": index, "word": text,
-        "start_s": start_s, "end_s": end_s, "score": None, "method": "synthesis",
-    }  # fmt: skip
-
-
 def test_windows_start_where_nobody_is_inside_a_word():
     words = [
         word("a", 0, 0, "aa", 0.5, 0.9), word("a", 0, 1, "bb", 0.9, 2.0),
@@ -258,53 +242,6 @@ def test_windows_start_where_nobody_is_inside_a_word():
 
 
 # -- the stage -----------------------------------------------------------------------------------------------------
-
-SCRIPT = {"a": ("hello there how are you today", 0.5), "b": ("fine thanks and you then", 5.0)}
-
-
-WRITTEN = {"a": "Hello there how are you today.", "b": "Fine thanks and you then."}
-
-
-def build_work(path, num_calls=3, without=(), unknown=()):
-    """A work folder with all that encode reads, over generated audio; call 1 has no words.
-
-    ``without``: tables to leave out; ``unknown``: spans of side a.
-    """
-    (path / "audio").mkdir(parents=True)
-    tables = {"conversations": [], "turns": [], "words": [], "alignments": [], "personas": []}
-    for number in range(num_calls):
-        call_id = f"call_{number:03d}"
-        file = path / "audio" / f"{call_id}.wav"
-        soundfile.write(file, signal(number, 8000 * 11 + 7 * number).T * 0.9, 8000, subtype="PCM_16")
-        row = dict.fromkeys(c.name for c in CONVERSATIONS.columns)
-        info = soundfile.info(file)
-        row |= {
-            "call_id": call_id, "corpus": "test", "audio_root": 0, "audio_file": file.name, "audio_format": "wav-pcm16",
-            "audio_bytes": file.stat().st_size, "audio_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "sample_rate_hz": 8000, "num_samples": info.frames, "duration_s": info.frames / 8000,
-            "transcriber": "script", "split": "train", "flags": [],
-            "speaker_a": f"p{number}", "speaker_b": f"q{number}",
-        }  # fmt: skip
-        tables["conversations"].append(row)
-        for index, (side, (text, start_s)) in enumerate(SCRIPT.items()):
-            spoken = [] if number == 1 else text.split()
-            turns = {"turn": index, "side": side, "start_s": start_s, "end_s": start_s + 4, "text": text}
-            tables["turns"].append({"call_id": call_id, **turns, "words": spoken, "flags": []})
-            tables["words"] += [
-                {**word(side, index, i, w, start_s + 0.6 * i, start_s + 0.6 * i + 0.5), "call_id": call_id}
-                for i, w in enumerate(spoken)
-            ]
-            spans = [dict(zip(("start_s", "end_s", "why"), span, strict=True)) for span in unknown if side == "a"]
-            exact = {"coverage": 1.0, "score_p05": None, "score_median": None, "unknown": spans, "flags": []}
-            tables["alignments"].append({"call_id": call_id, "side": side, "num_words": len(spoken), **exact})
-            empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
-            prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
-            tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
-    work = WorkFolder.create(path / "work", "test", ["../audio"])
-    tables = {name: rows for name, rows in tables.items() if name not in without}
-    stage = Stage("ingest", 1, tuple(tables), lambda payload, config: ShardResult(payload))
-    run_stage(work, stage, [Shard(shard_of("call_000"), {}, tables)], {}, InlineEngine())
-    return work
 
 
 @pytest.fixture(scope="module")
@@ -340,61 +277,6 @@ def test_provenance_says_what_the_codes_come_from_and_nothing_of_this_machine(en
     assert provenance["mimi_sha256"] == hashlib.sha256(mimi_file.read_bytes()).hexdigest()
     assert provenance["toy"] is True and provenance["fisherprep"] == __version__
     assert str(toy_checkpoint.parent) not in text and provenance["source"] == toy_checkpoint.name
-
-
-def test_unknown_speech_is_masked_on_its_side_alone_and_counted(toy_checkpoint, tmp_path):
-    """Side a says a word each 0.6 s from 0.5 s on; there, there and today are of no account."""
-    unknown = [(1.1, 1.6, "low_score"), (3.5, 4.0, "uncertain"), (7.0, 7.4, "untranscribed")]
-    work = build_work(tmp_path, unknown=unknown)
-    summary = encode(work, str(toy_checkpoint), "cpu", InlineEngine(), truecase="off")
-    rows = work.read("codes").to_pylist()
-    spell = word_speller(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer)
-    for row in rows:
-        text = np.array(row["text_a"])
-        assert text[text > 3].tolist() == [t for word in ("hello", "how", "are", "you") for t in spell(word)]
-        assert (text[87:93] == -1).all() and text[86] == text[93] == 3
-        assert -1 not in row["text_b"] and 61 in row["starts"]
-    counters = summary.counters
-    assert counters["words_left_out: low_score"] == counters["words_left_out: uncertain"] == len(rows) == 2
-    masked = {name: n for name, n in counters.items() if name.startswith("text_frames_masked") and "share" not in name}
-    assert sum(masked.values()) == sum(row["text_a"].count(-1) for row in rows)
-    assert masked["text_frames_masked: untranscribed"] == 6 * len(rows)
-    share = counters["text_frames_masked: untranscribed, share"]
-    assert share == 12 / counters["text_frames"] and counters["text_frames"] == 2 * counters["frames"]
-    assert not check_work(work).findings
-
-
-def test_windows_do_not_start_in_unknown_speech_unless_there_is_no_other_place():
-    words = [word("a", 0, 0, "aa", 1.0, 1.2), word("b", 1, 0, "bb", 3.0, 3.2), word("a", 2, 0, "cc", 5.0, 5.2)]
-    for unknown, expected in (
-        ([Unknown(2.0, 4.0, "low_score")], [0, 11, 61]),
-        ([Unknown(0.0, 0.4, "untranscribed")], [11, 36, 61]),
-        ([Unknown(0.0, 8.0, "not_found")], [0]),
-    ):
-        call = Call({}, [], words, {}, {"b": unknown})
-        text = {side: text_of(call, side, 100, lambda t: [9] * len(t)) for side in "ab"}
-        assert window_starts(call, text).tolist() == expected
-
-
-def test_words_are_written_by_rule_unless_switched_off_and_provenance_says_so(encoded, toy_checkpoint, tmp_path):
-    off = build_work(tmp_path)
-    encode(off, str(toy_checkpoint), "cpu", InlineEngine(), truecase="off")
-    processor = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
-    for work, rule, text in ((encoded[0], "rule", WRITTEN["a"]), (off, "off", SCRIPT["a"][0])):
-        row = work.read("codes").to_pylist()[0]
-        assert json.loads(row["provenance"])["truecase"] == rule
-        assert processor.decode([t for t in row["text_a"] if t not in (0, 3)]) == text
-    with pytest.raises(ValueError, match="truecase 'upper': expected one of off, rule"):
-        encode(off, str(toy_checkpoint), "cpu", InlineEngine(), truecase="upper")
-
-
-def test_words_out_of_order_of_their_turns_keep_their_written_form():
-    """Turns of one side may overlap: the row is in order of time, the sentences are those of the turns."""
-    words = [
-        word("a", 0, 0, "what", 1.0, 1.2), word("a", 1, 0, "yeah", 1.1, 1.3), word("a", 0, 1, "time", 1.3, 1.4),
-        word("a", 1, 1, "sure", 5.0, 5.3),
-    ]  # fmt: skip
-    assert [text for text, _ in written_words(words, "rule")] == ["What", "yeah", "time", "sure?"]
 
 
 def test_running_again_does_nothing_and_another_folder_gets_the_same_bytes(encoded, toy_checkpoint, tmp_path):

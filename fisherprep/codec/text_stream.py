@@ -1,9 +1,9 @@
 """The text row of one side: a token per 80 ms frame, by the Moshi paper's rule (arXiv 2410.00037, section 3.4.4).
 
 The row starts as all PAD. A word that starts at ``start_s`` has its tokens on frames t, t + 1, ... with
-t = floor(start_s * 12.5), and EPAD on t - 1 unless an earlier word's token is there. (The paper divides a word's start
-by the frame's length and does not say how it rounds; floor is what Kyutai's interleaver does, moshi-finetune
-finetune/data/interleaver.py, ``build_token_stream``.)
+t = floor(start_s * 12.5), and EPAD on t - 1 unless an earlier word's token is there. (The rule as it is known to us
+says nothing of rounding; floor is what Kyutai's interleaver does: moshi-finetune, finetune/data/interleaver.py,
+``build_token_stream``.)
 
 Where the paper's rule leaves a choice, nothing is ever dropped:
 
