@@ -33,6 +33,10 @@ class Paths:
     feasible: Tensor
     """bool [B]: whether there is a path at all. Too few frames have none, nor have probabilities of 0 or NaN."""
 
+    def cpu(self) -> Paths:
+        """The same in the CPU's memory."""
+        return Paths(self.starts.cpu(), self.ends.cpu(), self.scores.cpu(), self.feasible.cpu())
+
 
 def forced_paths(log_probs: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor, blank: int) -> Paths:
     """The likeliest path of each item through all of its labels, in order.
