@@ -26,4 +26,7 @@ FLAGS = {
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
     "empty": "no word is left once markup is removed",
     "mended_times": "start and end were mended (order, or past the audio)",
+    # alignments
+    "poorly_aligned": "fewer than 80 % of the side's words were heard, or the median of their scores is low: another "
+    "call's transcript, or sound that cannot be followed",
 }

@@ -202,6 +202,9 @@ WORDS = Table(
     ),
 )
 
+UNKNOWN_WHY = ("untranscribed", "uncertain", "low_score", "not_found")
+"""Why a span's text is not known (alignments.unknown)."""
+
 ALIGNMENTS = Table(
     "alignments",
     "one side of a call: how well its words were found",
@@ -216,7 +219,7 @@ ALIGNMENTS = Table(
             "unknown",
             pa.list_(pa.struct([("start_s", _F64), ("end_s", _F64), ("why", _S)])),
             "spans in which the side speaks but what it says, or when, is not known: text is masked there; why is "
-            "untranscribed, uncertain, low_score or not_found",
+            + ", ".join(UNKNOWN_WHY),
             "s",
         ),
         Column("flags", _FLAGS, "see the flags below"),

@@ -110,7 +110,10 @@ def _run_job(job: _Job) -> str:
     return job.shard.name
 
 
-_WRITTEN_BY = {"conversations": "ingest", "turns": "ingest", "words": "align", "personas": "label", "codes": "encode"}
+_WRITTEN_BY = {
+    "conversations": "ingest", "turns": "ingest", "words": "align", "alignments": "align", "personas": "label",
+    "codes": "encode",
+}  # fmt: skip
 
 
 def _writers(work: WorkFolder) -> dict[str, str]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord
+from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece, ScoreLimits
 from fisherprep.align.place import fill_between
 from fisherprep.align.pronounce import pronounce
 from fisherprep.align.widen import widened
@@ -40,13 +40,18 @@ class PocketsphinxAligner:
     """`Aligner` on pocketsphinx's embedded model; one decoder serves any number of turns."""
 
     name = "pocketsphinx"
+    limits = ScoreLimits(turn=-4.0, uncertain_turn=-3.5, side_median=-3.0)
 
     def __init__(self) -> None:
         self._decoder = _decoder()
         self._entries: dict[str, str | None] = {}
 
+    def align_many(self, pieces: Sequence[Piece]) -> list[list[AlignedWord] | None]:
+        """See `Aligner.align_many`: one piece after the other."""
+        return [self.align(piece.samples, piece.words) for piece in pieces]
+
     def align(self, samples: np.ndarray, words: Sequence[str]) -> list[AlignedWord] | None:
-        """See `Aligner.align`. Every pronunciation that `pronounce` gives is tried."""
+        """One piece. Every pronunciation that `pronounce` gives is tried."""
         entries = [self._entry(word) for word in words]
         spoken = [entry for entry in entries if entry]
         if not spoken or len(samples) < MIN_FRAMES * FRAME_S * ALIGNER_RATE_HZ:
