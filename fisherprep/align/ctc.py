@@ -10,13 +10,14 @@ A score is the mean log-probability per frame of the word's characters, 0 at bes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece
+from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece, ScoreLimits
 from fisherprep.align.ctc_model import CtcFiles, CtcModel
 from fisherprep.align.place import fill_between
 from fisherprep.align.viterbi import Paths, forced_paths
@@ -24,8 +25,8 @@ from fisherprep.align.viterbi import Paths, forced_paths
 if TYPE_CHECKING:
     from torch import Tensor
 
-BATCH_SECONDS = 240.0
-"""Sound that is heard at once: eight windows of the longest kind."""
+_GUESS = -math.log(30)
+"""Score of a character drawn at random: the models have some thirty."""
 LATTICE_CELLS = 1 << 26
 """States times frames of the items that are searched at once; a byte each."""
 MAX_LATTICE_CELLS = 1 << 30
@@ -45,8 +46,11 @@ class CtcAligner:
     """
 
     name = "ctc"
+    limits = ScoreLimits(turn=_GUESS, uncertain_turn=_GUESS / 2, side_median=_GUESS / 2)
+    """Defaults from what a score means, tuned on no speech: a turn whose characters are no likelier than a guess is not
+    heard there, and where there is doubt, or over a whole side, half as many nats are asked for."""
 
-    def __init__(self, files: CtcFiles, device: str, batch_seconds: float = BATCH_SECONDS) -> None:
+    def __init__(self, files: CtcFiles, device: str, batch_seconds: float) -> None:
         self._model = CtcModel(files, device)
         self._batch_seconds = batch_seconds
 

@@ -12,7 +12,7 @@ Legend: N samples at 16 kHz, F frames, V labels of the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil, prod
@@ -53,17 +53,14 @@ class CtcFiles:
     vocabulary: Path
     tokenizer: Path | None
     extractor: Path
-    sha256: Mapping[str, str]
-    """hash of every file that is used, by name"""
+    sha256: tuple[tuple[str, str], ...]
+    """name and hash of every file that is used"""
     toy: bool
 
     @property
     def label(self) -> str:
         """The source, with a warning in it when the weights are a toy."""
         return f"{self.source} (TOY weights: for trying things out, not for speech)" if self.toy else self.source
-
-    def __hash__(self) -> int:
-        return hash((self.directory, tuple(self.sha256.items())))
 
 
 def locate_ctc(source: str) -> CtcFiles:
@@ -93,7 +90,7 @@ def locate_ctc(source: str) -> CtcFiles:
         vocabulary,
         tokenizer,
         extractor,
-        {file.name: sha256_file(file) for file in used},
+        tuple((file.name, sha256_file(file)) for file in used),
         read_config(config).get(TOY_KEY) is True,
     )
 
