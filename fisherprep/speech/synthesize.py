@@ -271,8 +271,8 @@ def _words(call_id: str, turn: int, placed: Placed) -> list[dict[str, Any]]:
 def _alignment(call_id: str, side: str, placed: list[Placed]) -> dict[str, Any]:
     """All words are where they are; no aligner scored them."""
     num_words = sum(len(p.words) for p in placed if p.side == side)
-    exact: dict[str, Any] = {"coverage": 1.0 if num_words else None, "score_p05": None, "score_median": None, "unknown": []}
-    return {"call_id": call_id, "side": side, "num_words": num_words, **exact, "flags": []}
+    row: dict[str, Any] = {"call_id": call_id, "side": side, "num_words": num_words, "unknown": [], "flags": []}
+    return {**row, "coverage": 1.0 if num_words else None, "score_p05": None, "score_median": None}
 
 
 def _persona(call_id: str, side: str, prompt: str | None) -> dict[str, Any]:
