@@ -151,8 +151,8 @@ def _from_hub(name: str, source: Source) -> Path:
         reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
         raise ValueError(
             f"checkpoint {repo!r}: no such folder here, and fetching {name} from the hub failed ({reason}). "
-            f"Give {source.flag} a folder that holds the files, log in with `hf auth login` if the repository is gated, "
-            f"or make a toy with `{source.toy}`"
+            f"Give {source.flag} a folder that holds the files, log in with `hf auth login` if the repository is "
+            f"gated, or make a toy with `{source.toy}`"
         ) from err
 
 

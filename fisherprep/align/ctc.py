@@ -129,7 +129,7 @@ def _cells(frames: int, labels: int) -> int:
 
 
 def _batches(sizes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Items of so many frames and labels in batches of similar ones, none with more than `LATTICE_CELLS` when padded."""
+    """Items of so many frames and labels in batches of similar ones, padded to `LATTICE_CELLS` at most."""
     batch: list[int] = []
     most_labels = 0
     for index in sorted(range(len(sizes)), key=lambda at: (sizes[at], at)):

@@ -67,7 +67,7 @@ def locate_ctc(source: str) -> CtcFiles:
     """Find the files of a CTC checkpoint, fetching them when ``source`` is a hub repository.
 
     Args:
-        source: a local directory as ``save_pretrained`` writes it, or a repo id such as ``facebook/wav2vec2-base-960h``.
+        source: a local directory as ``save_pretrained`` writes it, or a repo id (``facebook/wav2vec2-base-960h``).
 
     Raises:
         ValueError: a file is missing or damaged, or the hub cannot be reached; says what was tried and what to give.
@@ -210,7 +210,7 @@ class CtcModel:
         except torch.OutOfMemoryError as err:
             seconds = padded.size / ALIGNER_RATE_HZ
             raise ValueError(
-                f"{self._device}: too little memory for {seconds:.0f} s of sound at once; give a smaller --batch-seconds"
+                f"{self._device}: too little memory for {seconds:.0f} s of sound; give a smaller --batch-seconds"
             ) from err
 
     def _probe(self, files: CtcFiles) -> None:
@@ -259,7 +259,9 @@ def _load(files: CtcFiles) -> Any:
         raise ValueError(f"{files.source}: cannot be loaded as a CTC model of transformers ({reason})") from err
     kind = type(model).__name__
     if model.main_input_name != "input_values" or not hasattr(model.config, "conv_stride"):
-        raise ValueError(f"{files.source}: found {kind}; expected a model that takes a waveform (Wav2Vec2, HuBERT, WavLM)")
+        raise ValueError(
+            f"{files.source}: found {kind}; expected a model that takes a waveform (Wav2Vec2, HuBERT, WavLM)"
+        )
     if lost := sorted(key for key in report["missing_keys"] if "masked_spec_embed" not in key):
         raise ValueError(
             f"{files.source}: has no weights for {', '.join(lost[:3])}; expected a model fine-tuned with CTC "

@@ -74,8 +74,8 @@ class Alphabet:
         folded = {token.lower() if upper else token: label for token, label in letters.items()}
         if found := [letter for letter in _ENGLISH if letter not in folded]:
             raise ValueError(
-                f"the vocabulary lacks the letters {' '.join(found)} of a to z; expected a model of English with a label "
-                "for each character (not for phonemes, syllables or word pieces)"
+                f"the vocabulary lacks the letters {' '.join(found)} of a to z; expected a model of English with a "
+                "label for each character (not for phonemes, syllables or word pieces)"
             )
         return cls(folded, blank, end)
 

@@ -54,4 +54,4 @@ def align(
         raise click.UsageError(f"--ctc-model: --aligner {aligner} takes no model; leave one of them out")
     folder = WorkFolder.open(work)
     choice = located(AlignerChoice(aligner, ctc_model, device, batch_seconds))
-    report(folder, run(folder, local_engine(workers or usual_workers(choice)), choice), strict)
+    report(work, run(folder, local_engine(workers or usual_workers(choice)), choice), strict)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
@@ -29,10 +29,9 @@ from fisherprep.align.aligner import ALIGNER_RATE_HZ
 from fisherprep.align.letters import Alphabet
 from fisherprep.checkpoint import CONFIG_NAME, TOY_KEY, read_config
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-VOCABULARY = {token: label for label, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAOINHSRDLUMWCFGYPBVK'XJQZ"])}
+VOCABULARY = {
+    token: label for label, token in enumerate(["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAOINHSRDLUMWCFGYPBVK'XJQZ"])
+}
 """As in facebook/wav2vec2-base-960h: upper case, ``|`` between words, and the padding token is the blank."""
 BLANK, DELIMITER = VOCABULARY["<pad>"], VOCABULARY["|"]
 FILTER, HOP = 400, 160
@@ -63,9 +62,9 @@ CONFIG: dict[str, Any] = {
     TOY_KEY: True,
 }
 """wav2vec2-base, narrow: also a frame every 320 samples, a group norm over all of the time, no attention mask."""
-STEPS, BY_FRAMES = 1000, 0.7
+STEPS, BY_FRAMES = 500, 0.7
 """Updates, and the share of them that learn frame by frame."""
-UTTERANCES, BATCH, MAX_S = 400, 12, 5.0
+UTTERANCES, BATCH, MAX_S = 400, 8, 5.0
 PEAK_RATE, WARM_UP = 2e-3, 0.1
 
 
@@ -134,8 +133,8 @@ def _start_as_filters(model: Any) -> None:
     """Make the first layer a bank of filters, evenly spaced in mel, each in four phases."""
     import torch
 
-    mel = np.linspace(*(2595 * np.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ)), BANDS)
-    hz = 700 * (10 ** (mel / 2595) - 1)
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ))
+    hz = 700 * (10 ** (np.linspace(low, high, BANDS) / 2595) - 1)
     turns = hz[:, None, None] * np.arange(FILTER) / ALIGNER_RATE_HZ + np.arange(PHASES)[None, :, None] / PHASES
     bank = np.cos(2 * np.pi * turns) * np.hanning(FILTER) / FILTER**0.5
     with torch.no_grad():
