@@ -191,8 +191,8 @@ WORDS = Table(
         Column(
             "score",
             _F32,
-            "log-likelihood per frame of the aligner (pocketsphinx: 10 ms, relative to the best state; ctc: the model's), "
-            "higher is better; null where no aligner heard the word",
+            "log-likelihood per frame of the aligner (pocketsphinx: 10 ms, relative to the best state; ctc: the "
+            "model's), higher is better; null where no aligner heard the word",
             nullable=True,
         ),
         Column(
