@@ -13,26 +13,41 @@ from fisherprep.commands.summary import report
 @click.command()
 @work_argument
 @click.option(
-    "--aligner", type=click.Choice(["auto", "pocketsphinx", "ctc"]), default="auto", show_default=True,
+    "--aligner",
+    type=click.Choice(["auto", "pocketsphinx", "ctc"]),
+    default="auto",
+    show_default=True,
     help="What finds the words; auto is ctc where --ctc-model is given, else pocketsphinx, which works offline.",
 )
 @click.option(
-    "--ctc-model", metavar="REPO_OR_DIR",
+    "--ctc-model",
+    metavar="REPO_OR_DIR",
     help="Hub repository or local folder of a wav2vec2-style CTC model, such as facebook/wav2vec2-base-960h.",
 )
 @click.option("--device", metavar="DEVICE", help="Of the CTC model: cpu, cuda, cuda:1 ...  [default: cuda if present]")
 @click.option(
-    "--batch-seconds", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True,
+    "--batch-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
     help="Sound that the CTC model hears at once.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=0), default=0,
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
     help="Worker processes; 0 is one per core, and a single one on cuda.  [default: 0]",
 )
 @strict_option
 def align(
-    work: Path, data_root: Path, aligner: str, ctc_model: str | None, device: str | None, batch_seconds: float,
-    workers: int | None, strict: bool,
+    work: Path,
+    data_root: Path,
+    aligner: str,
+    ctc_model: str | None,
+    device: str | None,
+    batch_seconds: float,
+    workers: int | None,
+    strict: bool,
 ) -> None:
     """Align every word of WORK with its speaker's channel.
 
