@@ -37,6 +37,8 @@ class Piece:
     """float32 [N], mono, 16 kHz, -1 to 1"""
     words: Sequence[str]
     """the turn's words, in order"""
+    noise: np.ndarray | None = None
+    """[257] power spectrum of the channel's steady noise, for aligners that mind it (`fisherprep.align.denoise`)"""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class _Search:
         return min(self.span[0], self.own[0]), max(self.span[1], self.own[1])
 
     def piece(self, span: Span) -> Piece:
-        return Piece(self.channel.cut(*span), self.turn["words"])
+        return Piece(self.channel.cut(*span), self.turn["words"], self.channel.noise)
 
 
 def find_turns(sides: Sequence[tuple[Channel, list[Row]]], aligner: Aligner) -> list[FoundTurn]:
