@@ -253,6 +253,7 @@ def test_frames_are_centred_in_their_receptive_field(aligner: CtcAligner) -> Non
     """The toy's frame sees 400 + 3 x 160 samples, and 320 of them are its own: 280 lie on either side."""
     assert aligner._model.stride == 320
     assert aligner._model.offset == 280
+    assert aligner._time_s(100) == pytest.approx((100 * 320 + 280) / 16_000)
     assert aligner._model.num_frames(880) == 1
     assert aligner._model.num_frames(879) == 0
 
@@ -388,6 +389,27 @@ def test_other_architectures_of_the_kind(changed: Path, pieces: list[Piece]) -> 
         model.save_pretrained(changed)
         answer = only(CtcAligner(locate_ctc(str(changed)), "cpu", 10.0).align_many(pieces[:1]))
         assert [word.method for word in answer] == ["ctc"] * len(pieces[0].words)
+
+
+def test_weights_under_the_keys_of_released_checkpoints(changed: Path, toy: Path) -> None:
+    """They were saved when torch's weight norm had other names, without what only pretraining needs."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(changed / "model.safetensors")
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    renamed = dict(weights)
+    for key in weights:
+        for name, old in older.items():
+            if key.endswith(name):
+                renamed[key.removesuffix(name) + old] = renamed.pop(key)
+    renamed.pop("wav2vec2.masked_spec_embed", None)
+    assert len(renamed.keys() - weights.keys()) == 2
+    save_file(renamed, changed / "model.safetensors", metadata={"format": "pt"})
+    vocabulary = json.loads((changed / "vocab.json").read_text())
+    (changed / "vocab.json").write_text(json.dumps(vocabulary | {"<marker>": 99}))
+    sound = [np.random.default_rng(0).normal(0, 1, 16_000).astype(np.float32)]
+    heard = [CtcModel(locate_ctc(str(folder)), "cpu").log_probs(sound, 1.0)[0] for folder in (toy, changed)]
+    assert torch.equal(*heard)
 
 
 def test_without_transformers_it_says_what_to_install(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -271,7 +271,10 @@ def _alphabet(files: CtcFiles, config: Any) -> Alphabet:
     """Its labels; the blank of transformers' CTC models is the padding token (modeling_wav2vec2.py, ctc_loss)."""
     vocabulary = read_config(files.vocabulary)
     highest = config.vocab_size - 1
-    if not all(isinstance(label, int) and 0 <= label <= highest for label in vocabulary.values()):
+    # Markers such as <s> may lie beyond what the model gives; they are not used.
+    if not all(
+        isinstance(label, int) and (len(token) > 1 or 0 <= label <= highest) for token, label in vocabulary.items()
+    ):
         raise ValueError(f"{files.vocabulary}: expected characters with their numbers from 0 to {highest}")
     if not isinstance(config.pad_token_id, int) or not 0 <= config.pad_token_id <= highest:
         raise ValueError(f"{files.source}: pad_token_id, which is the blank, is {config.pad_token_id}")
