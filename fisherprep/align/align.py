@@ -15,7 +15,7 @@ import numpy as np
 
 from fisherprep.align.aligner import Aligner
 from fisherprep.align.channel import Channel
-from fisherprep.align.choice import AlignerChoice, identity, load_aligner
+from fisherprep.align.choice import AlignerChoice, identity, load_aligner, located
 from fisherprep.align.confidence import alignment_row
 from fisherprep.align.confidence import counters as confidence_counters
 from fisherprep.align.turns import FoundTurn, Row, find_turns
@@ -44,9 +44,15 @@ def align(work: WorkFolder, engine: Engine, aligner: AlignerChoice | None = None
     Raises:
         ValueError: there are no turns yet, the aligner cannot be had, or another command is writing to the folder.
     """
-    choice = aligner or AlignerChoice()
+    from rich.console import Console
+
     with work.lock("align"):
         tables = upstream(work, "conversations", "turns")
+        choice = located(aligner or AlignerChoice())
+        if choice.files:
+            load_aligner(choice)  # a model that does not fit is one error before any shard starts
+        told = f"aligner: {choice.label}"
+        Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
         payloads = {name: {"work": str(work.path), "shard": name, "aligner": choice} for name in tables}
         shards = [Shard(name, hashes, payloads[name]) for name, hashes in tables.items()]
         summary = run_stage(work, ALIGN, shards, identity(choice), engine)

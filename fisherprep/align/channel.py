@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from fisherprep.align.aligner import ALIGNER_RATE_HZ
+from fisherprep.align.denoise import noise_spectrum
 
 SILENT_DBFS = -65.0
 """A span with less than 100 ms that are louder than this is silent."""
 SILENT_BELOW_SPEECH_DB = 35.0
 """So is one as far below its channel's speech, as crosstalk is,"""
-SILENT_ABOVE_NOISE_DB = 6.0
-"""and one no further above its channel's noise."""
+SILENT_ABOVE_NOISE_DB = 4.0
+"""and one no further above its channel's noise. What is searched for nothing gets a low score."""
 _FRAME = ALIGNER_RATE_HZ // 100
 _LEAST_FRAMES = 10
+_AROUND_FRAMES = 30
+"""Turns' times cut words: a pause begins and ends this far from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Channel:
     """of the file's own samples"""
     silence: float
     """power below which nothing is speech, full scale 1"""
+    noise: np.ndarray | None
+    """[257] power spectrum of steady noise (`fisherprep.align.denoise`); None: none that matters"""
 
     @classmethod
     def of(cls, samples: np.ndarray, rate_hz: int, turns: Sequence[dict[str, Any]]) -> Channel:
@@ -41,10 +46,14 @@ class Channel:
 
         sound = soxr.resample(samples.astype(np.float32) / 32768.0, rate_hz, ALIGNER_RATE_HZ, quality="HQ")
         power = _power(sound)
-        inside = np.zeros(len(power), bool)
+        inside, around = np.zeros(len(power), bool), np.zeros(len(power), bool)
         for turn in turns:
-            inside[round(turn["start_s"] * 100) : round(turn["end_s"] * 100)] = True
-        return cls(sound, len(samples) * 1000 // rate_hz, _silence(power, power[inside]))
+            start, end = round(turn["start_s"] * 100), round(turn["end_s"] * 100)
+            inside[start:end] = True
+            around[max(0, start - _AROUND_FRAMES) : end + _AROUND_FRAMES] = True
+        speech = float(np.quantile(power[inside], 0.9)) if inside.any() else 0.0
+        noise = noise_spectrum(sound, ~around, speech)
+        return cls(sound, len(samples) * 1000 // rate_hz, _silence(power, speech), noise)
 
     @property
     def duration_s(self) -> float:
@@ -60,10 +69,9 @@ class Channel:
         return len(power) == 0 or bool(power[0] < self.silence)
 
 
-def _silence(power: np.ndarray, in_turns: np.ndarray) -> float:
-    """The limit of silence, from the power of all of a channel's 10 ms frames and of those inside turns."""
+def _silence(power: np.ndarray, speech: float) -> float:
+    """The limit of silence, from the power of all of a channel's 10 ms frames and of its speech."""
     noise = float(np.quantile(power, 0.1)) if len(power) else 0.0
-    speech = float(np.quantile(in_turns, 0.9)) if len(in_turns) else 0.0
     limits = (1.0, SILENT_DBFS), (speech, -SILENT_BELOW_SPEECH_DB), (noise, SILENT_ABOVE_NOISE_DB)
     return max(level * 10 ** (decibels / 10) for level, decibels in limits)
 

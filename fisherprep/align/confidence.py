@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fisherprep.align.aligner import AlignedWord, ScoreLimits
+from fisherprep.align.aligner import ScoreLimits, turn_score
 from fisherprep.align.channel import Channel
 from fisherprep.align.turns import FoundTurn, Row, Span
 from fisherprep.schema import UNKNOWN_WHY
@@ -75,12 +75,6 @@ def alignment_row(
         "unknown": [vars(span) for span in _unknown(call, side, turns, found, channel, limits)],
         "flags": ["poorly_aligned"] if poor else [],
     }
-
-
-def turn_score(words: Iterable[AlignedWord]) -> float | None:
-    """Mean of the words' scores, by their lengths; None where no word was heard."""
-    heard = [(word.score, word.end_s - word.start_s) for word in words if word.score is not None]
-    return float(np.average([s for s, _ in heard], weights=[max(t, 1e-3) for _, t in heard])) if heard else None
 
 
 def doubt(found: FoundTurn, limits: ScoreLimits) -> str | None:

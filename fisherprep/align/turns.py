@@ -3,21 +3,29 @@
 A turn is cut out with a little of the silence around it, never with a part of the same side's neighbouring turns: where
 those are nearer than the margin, or overlap, the middle between them is the border. So words never go backwards from
 one turn to the next, unless one turn lies wholly inside another.
+
+Where the words are not found, or their first or last has a score so low that the cut may have lost a part of it, more
+of the sound around is searched, and the better of the two is taken.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from fisherprep.align.aligner import AlignedWord, Aligner, Piece
+from fisherprep.align.aligner import AlignedWord, Aligner, Piece, ScoreLimits, turn_score
 from fisherprep.align.channel import Channel
 from fisherprep.align.place import in_milliseconds, proportional
 
 MARGIN_S = 0.2
 """Sound on either side of a turn that is searched too: transcripts' times cut words."""
+WIDE_MARGIN_S = 0.7
+"""Sound on either side where the turn's words were not found, or its edges may be cut."""
+WORTH_IT = 0.25
+"""How much better a turn's score must be with the wide margin, which offers more places for a word to go wrong."""
 MIN_CUT_S = 0.1
 """A turn whose neighbours leave it less than this is cut at its own times."""
 SHORT_WORD_S = 0.05
@@ -47,6 +55,7 @@ class _Search:
     channel: Channel
     turn: Row
     span: Span
+    wide: Span
 
     @property
     def own(self) -> Span:
@@ -55,36 +64,59 @@ class _Search:
         return min(self.turn["start_s"], limit_s), min(self.turn["end_s"], limit_s)
 
     @property
-    def whole(self) -> Span:
-        """Where an overlapping neighbour took a part of the turn, the whole of it is a second chance."""
-        return min(self.span[0], self.own[0]), max(self.span[1], self.own[1])
+    def second(self) -> Span:
+        """A second chance: with the wide margin, and all of the turn where a neighbour overlaps it."""
+        return min(self.wide[0], self.own[0]), max(self.wide[1], self.own[1])
 
     def piece(self, span: Span) -> Piece:
-        return Piece(self.channel.cut(*span), self.turn["words"])
+        return Piece(self.channel.cut(*span), self.turn["words"], self.channel.noise)
 
 
 def find_turns(sides: Sequence[tuple[Channel, list[Row]]], aligner: Aligner) -> list[FoundTurn]:
-    """The words of all turns of some sides, each with its channel and its turns (with words, in order of start).
+    """The words of all turns of some sides, each given by its channel and its turns (with words, in order of start).
 
     The aligner is asked at most twice, each time for as many turns as there are.
     """
     searches = [
-        _Search(channel, turn, span)
+        _Search(channel, *search)
         for channel, turns in sides
-        for turn, span in zip(turns, cuts(turns, channel.duration_s) if turns else [], strict=True)
+        if turns
+        for search in zip(
+            turns, cuts(turns, channel.duration_s), cuts(turns, channel.duration_s, WIDE_MARGIN_S), strict=True
+        )
     ]
     audible = [index for index, s in enumerate(searches) if not s.channel.is_silent(*s.span)]
-    found: dict[int, tuple[list[AlignedWord], float]] = {}
-    for attempt in ("span", "whole"):
-        asked = [i for i in audible if i not in found and (attempt == "span" or searches[i].whole != searches[i].span)]
-        spans = [getattr(searches[i], attempt) for i in asked]
-        answers = aligner.align_many([searches[i].piece(span) for i, span in zip(asked, spans, strict=True)])
-        found |= {i: (words, span[0]) for i, words, span in zip(asked, answers, spans, strict=True) if words}
+    found = _ask(aligner, {i: (searches[i], searches[i].span) for i in audible})
+    again = [i for i in audible if searches[i].second != searches[i].span and _doubtful(found.get(i), aligner.limits)]
+    for i, answer in _ask(aligner, {i: (searches[i], searches[i].second) for i in again}).items():
+        if i not in found or _score(answer[0]) > _score(found[i][0]) + WORTH_IT:
+            found[i] = answer
     heard = set(audible)
     return [
         _in_call(search, *found[i], None) if i in found else _fallback(search, i in heard)
         for i, search in enumerate(searches)
     ]
+
+
+_Answer = tuple[list[AlignedWord], float]
+"""A turn's words, and the time in the call that theirs count from."""
+
+
+def _ask(aligner: Aligner, searches: dict[int, tuple[_Search, Span]]) -> dict[int, _Answer]:
+    """What the aligner finds in a span of each search, by the same numbers; those without an answer are left out."""
+    answers = aligner.align_many([search.piece(span) for search, span in searches.values()])
+    spans = [span for _, span in searches.values()]
+    return {i: (words, span[0]) for i, words, span in zip(searches, answers, spans, strict=True) if words}
+
+
+def _doubtful(answer: _Answer | None, limits: ScoreLimits) -> bool:
+    """Whether the words were not found, or the first or the last of them may be cut."""
+    return answer is None or any((word.score or 0.0) < limits.turn for word in (answer[0][0], answer[0][-1]))
+
+
+def _score(words: list[AlignedWord]) -> float:
+    score = turn_score(words)
+    return -math.inf if score is None else score
 
 
 def _in_call(search: _Search, words: list[AlignedWord], offset_s: float, fallback: str | None) -> FoundTurn:
@@ -101,14 +133,14 @@ def _fallback(search: _Search, heard: bool) -> FoundTurn:
     return _in_call(search, proportional(words, *(inner if inner[0] < inner[1] else own)), 0.0, reason)
 
 
-def cuts(turns: Sequence[Row], duration_s: float) -> list[Span]:
+def cuts(turns: Sequence[Row], duration_s: float, margin_s: float = MARGIN_S) -> list[Span]:
     """Where to cut one side's turns (in order of start) out of its channel: start and end of each, in seconds."""
     ends = list(accumulate((turn["end_s"] for turn in turns), max))
     borders = [(end + after["start_s"]) / 2 for end, (_, after) in zip(ends, pairwise(turns), strict=False)]
     spans = []
     for turn, left, right in zip(turns, [0.0, *borders], [*borders, duration_s], strict=True):
-        start = min(max(turn["start_s"] - MARGIN_S, left, 0.0), duration_s)
-        end = min(turn["end_s"] + MARGIN_S, right, duration_s)
+        start = min(max(turn["start_s"] - margin_s, left, 0.0), duration_s)
+        end = min(turn["end_s"] + margin_s, right, duration_s)
         if end - start < MIN_CUT_S:
             start, end = min(turn["start_s"], duration_s), min(turn["end_s"], duration_s)
         spans.append((start, end))

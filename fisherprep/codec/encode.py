@@ -23,6 +23,7 @@ from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
+from fisherprep.device import one_thread_in_workers, torch_device
 from fisherprep.engine import Engine, InlineEngine, local_engine
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
@@ -88,7 +89,7 @@ def encode(
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, _device(device))
+        model = _model(files, torch_device(device))
         _load(model)  # a checkpoint that does not fit is one error before any shard starts
         told = f"codec and tokenizer: {files.label}; device: {model.device}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
@@ -99,19 +100,6 @@ def encode(
 
 def _usual_engine(device: str) -> Engine:
     return local_engine(0) if device == "cpu" else InlineEngine()
-
-
-def _device(name: str | None) -> str:
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as err:
-        reason = str(err).splitlines()[0][:80]
-        raise ValueError(f"device {name!r} cannot be used here ({reason}); expected cpu, cuda, cuda:1 ...") from err
-    return name
 
 
 def _model(files: CheckpointFiles, device: str) -> _Model:
@@ -131,12 +119,7 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
 @lru_cache(maxsize=1)
 def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
-    import multiprocessing
-
-    import torch
-
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)  # the other workers have the other cores
+    one_thread_in_workers()
     return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
 
 
