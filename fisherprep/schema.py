@@ -191,13 +191,14 @@ WORDS = Table(
         Column(
             "score",
             _F32,
-            "log-likelihood per 10 ms frame, higher is better; null where no aligner heard the word",
+            "log-likelihood per frame of the aligner (pocketsphinx: 10 ms, relative to the best state; ctc: the "
+            "model's), higher is better; null where no aligner heard the word",
             nullable=True,
         ),
         Column(
             "method",
             _S,
-            "pocketsphinx, between (placed between its neighbours), proportional (letters of the turn), synthesis",
+            "pocketsphinx, ctc, between (placed between its neighbours), proportional (letters of the turn), synthesis",
         ),
     ),
 )

@@ -25,8 +25,8 @@ from fisherprep.align.viterbi import Paths, forced_paths
 if TYPE_CHECKING:
     from torch import Tensor
 
-_GUESS = -math.log(30)
-"""Score of a character drawn at random: the models have some thirty."""
+_GUESS, _DOUBT = -math.log(30), -math.log(10)
+"""Score of a character drawn at random, the models have some thirty; and of one in ten."""
 LATTICE_CELLS = 1 << 26
 """States times frames of the items that are searched at once; a byte each."""
 MAX_LATTICE_CELLS = 1 << 30
@@ -46,9 +46,9 @@ class CtcAligner:
     """
 
     name = "ctc"
-    limits = ScoreLimits(turn=_GUESS, uncertain_turn=_GUESS / 2, side_median=_GUESS / 2)
+    limits = ScoreLimits(turn=_GUESS, uncertain_turn=_DOUBT, side_median=_DOUBT)
     """Defaults from what a score means, tuned on no speech: a turn whose characters are no likelier than a guess is not
-    heard there, and where there is doubt, or over a whole side, half as many nats are asked for."""
+    heard there, and where there is doubt, or over a whole side, three times as likely is asked for."""
 
     def __init__(self, files: CtcFiles, device: str, batch_seconds: float) -> None:
         self._model = CtcModel(files, device)

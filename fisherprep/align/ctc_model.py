@@ -124,7 +124,7 @@ class CtcModel:
         self._normalise: bool = settings.get("do_normalize", True)
         self._mask: bool = settings.get("return_attention_mask", False)
         self._torch, self._device = torch, torch.device(device)
-        self._model = _load(files).to(self._device).eval()
+        self._model = _load(files).float().to(self._device).eval()
         self._kernels, self._strides = self._model.config.conv_kernel, self._model.config.conv_stride
         self.stride: int = prod(self._strides)
         """samples from one frame to the next"""
@@ -207,7 +207,7 @@ class CtcModel:
         try:
             with torch.inference_mode():
                 return torch.log_softmax(self._model(**inputs).logits.float(), dim=-1)
-        except torch.OutOfMemoryError as err:
+        except torch.cuda.OutOfMemoryError as err:
             seconds = padded.size / ALIGNER_RATE_HZ
             raise ValueError(
                 f"{self._device}: too little memory for {seconds:.0f} s of sound; give a smaller --batch-seconds"
@@ -232,13 +232,11 @@ class _Window:
 
 
 def _load(files: CtcFiles) -> Any:
-    """The model, in float32.
+    """The model.
 
     Raises:
         ValueError: transformers is missing, the model is none that takes a waveform, or weights are missing.
     """
-    import torch
-
     try:
         from transformers import AutoModelForCTC
     except ImportError as err:
@@ -248,7 +246,6 @@ def _load(files: CtcFiles) -> Any:
     try:
         model, report = AutoModelForCTC.from_pretrained(
             files.directory,
-            dtype=torch.float32,
             weights_only=True,
             trust_remote_code=False,
             local_files_only=True,
@@ -274,7 +271,10 @@ def _alphabet(files: CtcFiles, config: Any) -> Alphabet:
     """Its labels; the blank of transformers' CTC models is the padding token (modeling_wav2vec2.py, ctc_loss)."""
     vocabulary = read_config(files.vocabulary)
     highest = config.vocab_size - 1
-    if not all(isinstance(label, int) and 0 <= label <= highest for label in vocabulary.values()):
+    # Markers such as <s> may lie beyond what the model gives; they are not used.
+    if not all(
+        isinstance(label, int) and (len(token) > 1 or 0 <= label <= highest) for token, label in vocabulary.items()
+    ):
         raise ValueError(f"{files.vocabulary}: expected characters with their numbers from 0 to {highest}")
     if not isinstance(config.pad_token_id, int) or not 0 <= config.pad_token_id <= highest:
         raise ValueError(f"{files.source}: pad_token_id, which is the blank, is {config.pad_token_id}")
