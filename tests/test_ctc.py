@@ -425,6 +425,8 @@ def test_the_choice_is_known_by_the_bytes_of_its_model(toy: Path, changed: Path)
     first, second = (identity(AlignerChoice("ctc", str(folder), "cpu")) for folder in (toy, changed))
     assert first == second != identity(AlignerChoice())
     assert identity(AlignerChoice("ctc", str(toy), "cpu", batch_s=3.0)) == first
+    asked = AlignerChoice("ctc", str(changed), "cpu")
+    assert load_aligner(asked) is load_aligner(located(asked))
     edit(changed / "vocab.json", A=5, E=7)
     assert identity(AlignerChoice("ctc", str(changed), "cpu")) != first
     assert usual_workers(AlignerChoice()) == usual_workers(AlignerChoice("ctc", str(toy), "cpu")) == 0
