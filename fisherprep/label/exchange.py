@@ -1,0 +1,166 @@
+"""What is asked about a call, step by step: a pure function of the call and of the replies that are there.
+
+The first request holds the instruction and the call. An answer that is not valid is followed by a request that quotes
+it and says what is wrong; a request that exceeds the model's context by one with fewer turns. So the exchange about a
+call can be taken up at any point from the cache, and comes out the same whoever follows it: the process that asks, or
+a worker that only reads.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
+from fisherprep.label.cache import TOO_LONG, Reply
+from fisherprep.label.instruction import INSTRUCTION, build_request
+from fisherprep.workfolder import fingerprint
+
+OK, NO_TURNS, INVALID_ANSWER = "ok", "no_turns", "invalid_answer"
+"""Status of a call whose exchange has ended: answered; nothing was said; no answer was valid. The others are those of
+failed replies (`fisherprep.label.cache`)."""
+
+_TEMPLATE_TOKENS = 160
+"""What a server's chat template adds around the messages (about 100 with gpt-oss)."""
+_QUOTED_CHARS = 1500
+_CORRECTION_TOKENS = 700
+"""An invalid answer of that many characters, quoted, with what is wrong with it."""
+_SMALLEST_TRANSCRIPT_TOKENS = 100
+_SHRINKS = 3
+_SHRINK = 0.7
+"""A request that is too long is tried so many times with that share of its transcript."""
+
+_PIECE = re.compile(r"[a-zA-Z]{1,6}|[^\s]|\n")
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text for the labelling model, whose tokenizer is not at hand: rather too many than too few.
+
+    Six letters, a digit, a mark or a line's end are a token each; letters beyond ASCII are one per byte.
+    """
+    return sum(max(1, len(piece.encode()) if not piece.isascii() else 1) for piece in _PIECE.findall(text))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is asked and how; with a call it determines every request."""
+
+    model: str
+    temperature: float = 0.3
+    top_p: float = 0.95
+    max_tokens: int = 4096
+    """of an answer, thinking included: an output that does not end ends there"""
+    seed: int = 0
+    reasoning_effort: str | None = None
+    context_length: int = 16_384
+    """tokens that the server takes: request and answer"""
+    retries: int = 2
+    """further requests after an answer that is not valid"""
+
+    @property
+    def budget_tokens(self) -> int:
+        """What the messages of a first request may take, so that a correction still fits.
+
+        Raises:
+            ValueError: nothing is left for a transcript.
+        """
+        budget = self.context_length - self.max_tokens - _TEMPLATE_TOKENS - _CORRECTION_TOKENS
+        least = estimate_tokens(INSTRUCTION) + _SMALLEST_TRANSCRIPT_TOKENS
+        if budget < least:
+            raise ValueError(
+                f"a context of {self.context_length} tokens less {self.max_tokens} for the answer leaves no room for a "
+                f"transcript; expected at least {self.context_length - budget + least}: give a larger "
+                "--context-length or a smaller --max-tokens"
+            )
+        return budget
+
+    def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
+        """The body of a chat completion request."""
+        sampling = asdict(self)
+        del sampling["context_length"], sampling["retries"]  # they shape the messages, and are not sent
+        if self.reasoning_effort is None:
+            del sampling["reasoning_effort"]
+        return {**sampling, "messages": messages, "response_format": RESPONSE_FORMAT}
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The next request to send, and the key to file its reply under."""
+
+    key: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An exchange that has ended."""
+
+    status: str
+    answer: Answer | None = None
+    key: str | None = None
+    """of the last request"""
+    detail: str = ""
+    """why there is no answer"""
+    replies: tuple[Reply, ...] = ()
+
+    @property
+    def asked_again(self) -> int:
+        """Requests beyond the first."""
+        return max(0, len(self.replies) - 1)
+
+
+def follow(
+    call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], plan: Plan, replies: Mapping[str, Reply]
+) -> Pending | Settled:
+    """Where the exchange about a call stands.
+
+    Args:
+        call: the conversations row.
+        turns: its turns rows, in order.
+        plan: whom to ask, and how.
+        replies: what is there, by request key.
+    """
+    if not any(turn["words"] for turn in turns):
+        return Settled(NO_TURNS, detail="no turn of the call has words")
+    budget, invalid, correction, used = plan.budget_tokens, 0, [], []  # type: int, int, list[dict[str, str]], list[Reply]
+    shrinks = 0
+    while True:
+        try:
+            messages = build_request(call, turns, budget, estimate_tokens)
+        except ValueError as err:
+            return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
+        body = plan.request(messages + correction)
+        key = fingerprint(body)
+        reply = replies.get(key)
+        if reply is None:
+            return Pending(key, body)
+        used.append(reply)
+        if reply.failure == TOO_LONG and shrinks < _SHRINKS:
+            shrinks += 1
+            budget = _shrunk(budget)
+            continue
+        if reply.failure:
+            return Settled(reply.failure, None, key, reply.detail, tuple(used))
+        try:
+            return Settled(OK, parse_answer(reply.text), key, replies=tuple(used))
+        except ValueError as err:
+            problem = f"the answer was cut off after {plan.max_tokens} tokens; {err}" if reply.cut_off else str(err)
+        if invalid == plan.retries:
+            return Settled(INVALID_ANSWER, None, key, problem, tuple(used))
+        invalid += 1
+        correction = _correction(reply.text, problem, invalid)
+
+
+def _shrunk(budget: int) -> int:
+    instruction = estimate_tokens(INSTRUCTION)
+    return instruction + math.floor((budget - instruction) * _SHRINK)
+
+
+def _correction(text: str, problem: str, nth: int) -> list[dict[str, str]]:
+    """The model's invalid answer and what is wrong with it, as messages. The number keeps each request a new one."""
+    quoted = text[:_QUOTED_CHARS].strip() or "(nothing)"
+    told = f"That cannot be used: {problem}. Answer again, with the JSON object only. (Correction {nth}.)"
+    return [{"role": "assistant", "content": quoted}, {"role": "user", "content": told}]
