@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fisherprep.label.cache import AnswerFile, Reply
-from fisherprep.label.client import AllServersLost, Limits, ServerPool, Traffic
+from fisherprep.label.client import AllServersLost, ServerPool, Traffic
 from fisherprep.label.endpoint import Endpoint
-from fisherprep.label.exchange import Pending, Plan, follow
+from fisherprep.label.exchange import Pending, follow
+from fisherprep.label.settings import Limits, Plan
 from fisherprep.stage import Shard
 from fisherprep.workfolder import WorkFolder
 

@@ -28,34 +28,11 @@ import httpx
 
 from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
 from fisherprep.label.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.label.settings import Limits
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
 )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a client puts up with."""
-
-    concurrency: int = 64
-    """requests in flight per server"""
-    timeout_s: float = 600.0
-    """from sending a request to the end of its reply"""
-    tries: int = 4
-    """of one request, not counting those that a busy server put off"""
-    busy_tries: int = 100
-    """of one request at busy servers"""
-    failures: int = 6
-    """of a server in a row until it is given up"""
-    first_wait_s: float = 0.5
-    """after a failure; twice that after the next, and so on up to `longest_wait_s`"""
-    longest_wait_s: float = 30.0
-    max_reply_bytes: int = 4 * 2**20
-
-    def wait_s(self, nth: int) -> float:
-        """Seconds to wait after the ``nth`` failure in a row, from 1."""
-        return min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(nth - 1, 20))
 
 
 class AllServersLost(RuntimeError):

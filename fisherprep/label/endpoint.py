@@ -46,6 +46,15 @@ class Endpoint:
     url: str
     key: str | None = field(default=None, repr=False)
 
+    @classmethod
+    def of(cls, url: str) -> Endpoint:
+        """A server named by a user, with the key of the environment.
+
+        Raises:
+            ValueError: the address is none.
+        """
+        return cls(base_url(url), api_key())
+
     def http_options(self, timeout_s: float) -> dict[str, Any]:
         """Options of an httpx client: the key, the time limits, no proxy to this machine."""
         authorization = {"authorization": f"Bearer {self.key}"} if self.key else {}

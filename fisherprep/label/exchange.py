@@ -17,6 +17,7 @@ from typing import Any
 from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
 from fisherprep.label.cache import TOO_LONG, Reply
 from fisherprep.label.instruction import INSTRUCTION, build_request
+from fisherprep.label.settings import Plan
 from fisherprep.workfolder import fingerprint
 
 OK, NO_TURNS, INVALID_ANSWER = "ok", "no_turns", "invalid_answer"
@@ -44,46 +45,30 @@ def estimate_tokens(text: str) -> int:
     return sum(max(1, len(piece.encode()) if not piece.isascii() else 1) for piece in _PIECE.findall(text))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Who is asked and how; with a call it determines every request."""
+def budget_tokens(plan: Plan) -> int:
+    """What the messages of a first request may take, so that a correction still fits.
 
-    model: str
-    temperature: float = 0.3
-    top_p: float = 0.95
-    max_tokens: int = 4096
-    """of an answer, thinking included: an output that does not end ends there"""
-    seed: int = 0
-    reasoning_effort: str | None = None
-    context_length: int = 16_384
-    """tokens that the server takes: request and answer"""
-    retries: int = 2
-    """further requests after an answer that is not valid"""
+    Raises:
+        ValueError: nothing is left for a transcript.
+    """
+    budget = plan.context_length - plan.max_tokens - _TEMPLATE_TOKENS - _CORRECTION_TOKENS
+    least = estimate_tokens(INSTRUCTION) + _SMALLEST_TRANSCRIPT_TOKENS
+    if budget < least:
+        raise ValueError(
+            f"a context of {plan.context_length} tokens less {plan.max_tokens} for the answer leaves no room for a "
+            f"transcript; expected at least {plan.context_length - budget + least}: give a larger "
+            "--context-length or a smaller --max-tokens"
+        )
+    return budget
 
-    @property
-    def budget_tokens(self) -> int:
-        """What the messages of a first request may take, so that a correction still fits.
 
-        Raises:
-            ValueError: nothing is left for a transcript.
-        """
-        budget = self.context_length - self.max_tokens - _TEMPLATE_TOKENS - _CORRECTION_TOKENS
-        least = estimate_tokens(INSTRUCTION) + _SMALLEST_TRANSCRIPT_TOKENS
-        if budget < least:
-            raise ValueError(
-                f"a context of {self.context_length} tokens less {self.max_tokens} for the answer leaves no room for a "
-                f"transcript; expected at least {self.context_length - budget + least}: give a larger "
-                "--context-length or a smaller --max-tokens"
-            )
-        return budget
-
-    def request(self, messages: list[dict[str, str]]) -> dict[str, Any]:
-        """The body of a chat completion request."""
-        sampling = asdict(self)
-        del sampling["context_length"], sampling["retries"]  # they shape the messages, and are not sent
-        if self.reasoning_effort is None:
-            del sampling["reasoning_effort"]
-        return {**sampling, "messages": messages, "response_format": RESPONSE_FORMAT}
+def request(plan: Plan, messages: list[dict[str, str]]) -> dict[str, Any]:
+    """The body of a chat completion request."""
+    sampling = asdict(plan)
+    del sampling["context_length"], sampling["retries"]  # they shape the messages, and are not sent
+    if plan.reasoning_effort is None:
+        del sampling["reasoning_effort"]
+    return {**sampling, "messages": messages, "response_format": RESPONSE_FORMAT}
 
 
 @dataclass(frozen=True)
@@ -125,14 +110,15 @@ def follow(
     """
     if not any(turn["words"] for turn in turns):
         return Settled(NO_TURNS, detail="no turn of the call has words")
-    budget, invalid, correction, used = plan.budget_tokens, 0, [], []  # type: int, int, list[dict[str, str]], list[Reply]
-    shrinks = 0
+    budget, invalid, shrinks = budget_tokens(plan), 0, 0
+    correction: list[dict[str, str]] = []
+    used: list[Reply] = []
     while True:
         try:
             messages = build_request(call, turns, budget, estimate_tokens)
         except ValueError as err:
             return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
-        body = plan.request(messages + correction)
+        body = request(plan, messages + correction)
         key = fingerprint(body)
         reply = replies.get(key)
         if reply is None:

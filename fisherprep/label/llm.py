@@ -18,10 +18,11 @@ from fisherprep.engine import Engine
 from fisherprep.label.answer import RESPONSE_FORMAT
 from fisherprep.label.asking import Asking, CallRows, Connect, read_calls
 from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile
-from fisherprep.label.client import Limits, Traffic
-from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Pending, Plan, Settled, follow
+from fisherprep.label.client import Traffic
+from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Pending, Settled, budget_tokens, follow
 from fisherprep.label.instruction import INSTRUCTION_VERSION
 from fisherprep.label.personas import persona_row
+from fisherprep.label.settings import Limits, Plan
 from fisherprep.label.tokens import prompt_counter
 from fisherprep.schema import SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
@@ -70,7 +71,7 @@ def label_calls(
 
 def _config(plan: Plan, checkpoint: str | None) -> dict[str, Any]:
     """What the rows depend on besides the tables; where the server is and how it is asked are no part of it."""
-    plan.budget_tokens  # noqa: B018 - a context that is too short is one error, before anything starts
+    budget_tokens(plan)  # a context that is too short is one error, before anything starts
     tokenizer = locate(checkpoint, ("tokenizer",)).tokenizer if checkpoint else None
     return {
         "labeler": plan.model,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fisherprep.label.asking import Servers
 from fisherprep.label.endpoint import Endpoint, served_models
-from fisherprep.label.exchange import Plan
 from fisherprep.label.server import VllmServer
+from fisherprep.label.settings import Plan
 
 
 @contextmanager
@@ -70,3 +70,22 @@ def started(
     )
     with server:
         yield Servers([Endpoint(f"{server.url}/v1", server.key)], server.failure)
+
+
+def only_model(endpoints: Sequence[Endpoint]) -> str:
+    """The model that the first server that answers serves.
+
+    Raises:
+        ValueError: it serves several, or no server answers.
+    """
+    silent = []
+    for endpoint in endpoints:
+        try:
+            models = sorted(served_models(endpoint))
+        except ValueError as err:
+            silent.append(str(err))
+            continue
+        if len(models) != 1:
+            raise ValueError(f"{endpoint.url}: serves {', '.join(models) or 'no model'}; say which with --model")
+        return models[0]
+    raise ValueError("; ".join(silent))
