@@ -126,7 +126,7 @@ def follow(
         used.append(reply)
         if reply.failure == TOO_LONG and shrinks < _SHRINKS:
             shrinks += 1
-            budget = _shrunk(budget)
+            budget = _shrunk(messages)
             continue
         if reply.failure:
             return Settled(reply.failure, None, key, reply.detail, tuple(used))
@@ -140,9 +140,10 @@ def follow(
         correction = _correction(reply.text, problem, invalid)
 
 
-def _shrunk(budget: int) -> int:
-    instruction = estimate_tokens(INSTRUCTION)
-    return instruction + math.floor((budget - instruction) * _SHRINK)
+def _shrunk(messages: list[dict[str, str]]) -> int:
+    """A budget for the same call with less of its transcript."""
+    system, user = (estimate_tokens(message["content"]) for message in messages)
+    return system + math.floor(user * _SHRINK)
 
 
 def _correction(text: str, problem: str, nth: int) -> list[dict[str, str]]:
