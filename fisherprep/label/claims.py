@@ -17,6 +17,7 @@ from fisherprep.label.lexicon import (
     SAME_NAMES,
     SOFT,
     SUPPOSING_FACT,
+    word_set,
 )
 from fisherprep.label.numbers import Run, runs
 from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
@@ -25,11 +26,11 @@ MAX_UNSAID = 0.25
 """Share of a fact's hard words that need not be said: one of four. Measured in docs/labels.md."""
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
-_OPINIONS = frozenset("think believe feel consider value find agree disagree argue say see opinion view prefer".split())
-_UNITS = frozenset("year month week day hour minute time mile dollar percent old age cent pound foot".split())
-_PAST_MARKS = frozenset("used was were did had former formerly previously once past until before".split())
-_REPORTING = frozenset("think say believe feel tell claim".split())
-_OTHERS_POSSESSIVES = frozenset("his her their your 's".split())
+_OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
+_UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
+_PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
+_REPORTING = word_set("think say believe feel tell claim")
+_OTHERS_POSSESSIVES = word_set("his her their your 's")
 
 
 @dataclass(frozen=True)

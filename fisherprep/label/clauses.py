@@ -22,6 +22,7 @@ from fisherprep.label.lexicon import (
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
+    word_set,
 )
 from fisherprep.label.numbers import runs
 from fisherprep.label.wording import stem, tokens
@@ -29,10 +30,10 @@ from fisherprep.label.wording import stem, tokens
 OWN, NEUTRAL, OTHER, GENERIC, ASKED = "own", "neutral", "other", "generic", "asked"
 """Subjects. ``own``: the speaker; ``neutral``: none or "it"; ``other``: somebody else; ``generic``: "you" as anybody;
 ``asked``: the listener, in a question."""
-_POSSESSIVES = frozenset("my our his her their the a an this that these those one your".split())
-_CARRIED = frozenset("if wish hope what where how who why when".split())
+_POSSESSIVES = word_set("my our his her their the a an this that these those one your")
+_CARRIED = word_set("if wish hope what where how who why when")
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
-_IMPERSONAL = frozenset("it that there this here".split())
+_IMPERSONAL = word_set("it that there this here")
 
 
 @dataclass(frozen=True)

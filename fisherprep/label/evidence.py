@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fisherprep.label.clauses import ASKED, Clause, clauses
-from fisherprep.label.lexicon import NEGATORS
+from fisherprep.label.lexicon import NEGATORS, word_set
 from fisherprep.label.privacy import instructs
 from fisherprep.label.wording import tokens
 
-_YES = frozenset("yeah yes yep yup sure definitely absolutely certainly mhm".split())
-_NO = frozenset("no nope nah".split())
-_DISCOURSE = frozenset("well oh so actually like uh-huh okay right".split())
+_YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
+_NO = word_set("no nope nah")
+_DISCOURSE = word_set("well oh so actually like uh-huh okay right")
 
 
 @dataclass(frozen=True)

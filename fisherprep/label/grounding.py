@@ -15,7 +15,7 @@ from typing import Any
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideAnswer
 from fisherprep.label.claims import contradiction, name_said, read_claim, unsaid
 from fisherprep.label.evidence import Evidence, evidence_of
-from fisherprep.label.lexicon import NOT_NAMES
+from fisherprep.label.lexicon import NOT_NAMES, word_set
 from fisherprep.label.numbers import runs
 from fisherprep.label.privacy import identifies, unsafe
 from fisherprep.label.topic import topic_wording
@@ -47,7 +47,7 @@ REASONS = {
 _SENTENCE_END = re.compile(r"[.!?;](?=\s+\S)")
 _ABBREVIATION = re.compile(r"(?:\b(?:St|Ft|Mt|Mr|Mrs|Ms|Dr|Jr|Sr|vs|etc|U\.S|a\.m|p\.m)|\b[A-Z])$")
 _SECOND_PERSON = re.compile(r"(?:You|Your|You're|You've|You'd|You'll)\b")
-_FIRST_PERSON = frozenset("i me my mine we us our ours myself ourselves".split())
+_FIRST_PERSON = word_set("i me my mine we us our ours myself ourselves")
 _OTHER_PARTY = re.compile(
     r"\bthe other (?:speaker|person|party|caller|side|participant|one|guy|woman|man|lady)\b|\bspeaker [ab]\b|\bside [ab]\b"
     r"|\b(?:conversation|conversational|call|phone|discussion|talking|dialogue) partner\b|\bthe caller\b|\bother speaker"

@@ -6,8 +6,13 @@ usually): a fact may use them unsaid, but must have something besides. Every oth
 
 from __future__ import annotations
 
-STOP = frozenset(
-    """
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+STOP = word_set("""
 a an the this that these those some any all both each every either another other such same own you your yours yourself i
 me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what where
 when why how there here am is are was were be been being do does did doing done have has had having will would shall
@@ -17,11 +22,9 @@ between around near along across toward towards per via not no never n't 's 'd '
 only even still very really quite pretty rather more most much many few several lot lots bit little less least enough
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
 uh um mhm er ah oh well yeah yes okay ok sure please thanks
-""".split()
-)
+""")
 
-SOFT = frozenset(
-    """
+SOFT = word_set("""
 enjoy like love prefer favor appreciate value care hope want wish need believe think feel consider find see view know
 understand agree disagree say mention describe express share discuss talk tell admit recall remember learn
 get go come make take give keep put let use try start begin become end turn stay remain continue bring spend hold
@@ -37,14 +40,13 @@ certain different various important opinion view concerned able willing
 job profession occupation career living home hobby activity experience
 prefer favorite around approximately nearly almost roughly least per
 yourself own describe include involve relate regard free spare lately nowadays originally ago total
-""".split()
-)
+""")
 
-NEGATORS = frozenset("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot".split())
-AGAINST = frozenset("hate dislike despise detest loathe".split())
+NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
+AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
-WITHOUT_POLARITY = frozenset(
-    "quit stop avoid refuse lack rarely seldom only miss former formerly except little few unable less allergic".split()
+WITHOUT_POLARITY = word_set(
+    "quit stop avoid refuse lack rarely seldom only miss former formerly except little few unable less allergic"
 )
 """Where one of these stands, words agree whether denied or not."""
 
@@ -184,36 +186,30 @@ IRREGULAR = {
     for form in forms.split()
 }  # fmt: skip
 
-KIN = frozenset(
-    """
+KIN = word_set("""
 wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
 children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
 boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
 stepdaughter stepmother stepfather stepdad stepmom twin twins sister-in-law brother-in-law mother-in-law father-in-law
 dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
-""".split()
-)
+""")
 """Whose doings are not the speaker's own."""
 
-THIRD_VERBS = frozenset(
-    """
+THIRD_VERBS = word_set("""
 is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told wants
 wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
 hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
 studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
 are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps
-""".split()
-)
-OTHERS = frozenset("he she they somebody someone everybody everyone nobody people anybody anyone who".split())
-SELF = frozenset("i we".split())
-BOUNDARIES = frozenset(
-    "and but so because then when while although though cause except where since until after before".split()
-)
-AUXILIARIES = frozenset("do did are were have would could can will should does is was had has am".split())
-SUPPOSING = frozenset("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving".split())
-SUPPOSING_FACT = SUPPOSING | frozenset(
-    "will consider imagine dream think believe like interested going save love prefer".split()
+""")
+OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
+SELF = word_set("i we")
+BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
+AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
+SUPPOSING = word_set("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving")
+SUPPOSING_FACT = SUPPOSING | word_set(
+    "will consider imagine dream think believe like interested going save love prefer"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
@@ -241,7 +237,7 @@ PLACE_VERBS = {
 PLACE_AGREES = {
     LIVE: {LIVE, FROM}, ORIGIN: {ORIGIN, FROM}, VISIT: {VISIT}, FROM: {LIVE, ORIGIN, FROM},
 }  # fmt: skip
-LOCATING = frozenset("in from near to at around outside of through".split())
+LOCATING = word_set("in from near to at around outside of through")
 
 SAME_NAMES = (
     {"tv", "television"}, {"us", "usa", "america", "states"}, {"la", "angeles"}, {"dc", "washington"},
@@ -250,8 +246,7 @@ SAME_NAMES = (
     {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
 )  # fmt: skip
 
-NOT_NAMES = frozenset(
-    """
+NOT_NAMES = word_set("""
 married single divorced engaged widowed fine good great okay sorry glad happy tired sick sure afraid retired working
 calling living from in at on here there home ready back done doing going just not really so very pretty kind sort
 actually also still trying looking thinking talking sitting getting having watching american african italian irish german
@@ -259,12 +254,10 @@ jewish catholic christian muslim mexican chinese japanese indian russian british
 the my your his her it that this what who where always never about amazing crazy funny hard interesting new old young
 student teacher nurse mom dad mother father grandma busy hungry lucky allergic against all like well uh um yeah right
 wrong excited nervous curious surprised originally currently up down out off over under
-""".split()
-)
+""")
 """Words after "i'm" or "this is" that are no name."""
 
-FIRST_NAMES = frozenset(
-    """
+FIRST_NAMES = word_set("""
 james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald
 steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric
 jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis jerry
@@ -277,8 +270,7 @@ carolyn janet maria catherine heather diane olivia julie joyce victoria ruth lau
 andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean
 alice judy isabella julia grace amber denise danielle marilyn beverly theresa sue jane kim beth kate katie jenny cindy
 hillary oprah michael elvis madonna britney
-""".split()
-) - {"christian", "madison", "victoria", "jack", "mark", "grace", "joy", "frank", "amber"}  # fmt: skip
+""") - {"christian", "madison", "victoria", "jack", "mark", "grace", "joy", "frank", "amber"}  # fmt: skip
 """Common American first names that are neither places nor words, to tell a full name by."""
 
-MONTHS = frozenset("january february march april may june july august september october november december".split())
+MONTHS = word_set("january february march april may june july august september october november december")

@@ -21,7 +21,7 @@ _WHOLE = {
     "'cause": ("cause",), "o'clock": ("o'clock",), "'em": ("them",), "y'all": ("you", "all"),
 }  # fmt: skip
 _ENDINGS = {"'m": "am", "'re": "are", "'ve": "have", "'ll": "will", "'d": "'d", "'s": "'s"}
-_FILLERS = frozenset("uh um er mhm ah hm huh eh uh-huh".split())
+_FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"})
 
 
 def tokens(text: str) -> list[str]:
@@ -73,7 +73,7 @@ def stem(word: str) -> str:
 
 
 def _bare(root: str) -> str:
-    """Doubled consonants and a silent e at the end go, so that ``planning``, ``plan`` and ``plane`` stay apart mostly."""
+    """Doubled consonants and a silent e at the end go, except where the word is a base of the lists."""
     if root + "e" in _BASES or root in _BASES:
         return root if root in _BASES else root + "e"
     if len(root) > 3 and root[-1] == root[-2] and root[-1] not in "aeiouls":
