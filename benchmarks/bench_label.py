@@ -39,7 +39,7 @@ from label_calls import make_work  # noqa: E402
 from fisherprep.engine import local_engine  # noqa: E402
 from fisherprep.label.asking import read_calls  # noqa: E402
 from fisherprep.label.endpoint import Endpoint  # noqa: E402
-from fisherprep.label.exchange import Pending, follow  # noqa: E402
+from fisherprep.label.exchange import Exchange, Pending  # noqa: E402
 from fisherprep.label.llm import Labelled, label_calls  # noqa: E402
 from fisherprep.label.servers import joined  # noqa: E402
 from fisherprep.label.settings import Limits, Plan  # noqa: E402
@@ -68,7 +68,7 @@ def label(work: WorkFolder, plan: Plan, endpoint: Endpoint, concurrency: int, wo
 def bodies_of(work: WorkFolder, plan: Plan) -> list[dict]:
     """The first request about every call."""
     shards = [file.stem for file in work.files("conversations")]
-    steps = [follow(*rows, plan, {}) for shard in shards for rows in read_calls(work, shard)]
+    steps = [Exchange(*rows, plan).step({}) for shard in shards for rows in read_calls(work, shard)]
     return [step.body for step in steps if isinstance(step, Pending)]
 
 
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--latency-ms", type=float, default=200.0, help="of the scripted server")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1, help="that write shards; 1 is this process")
+    parser.add_argument("--workers", type=int, default=0, help="that write shards; 0 is one per core")
     parser.add_argument("--server", help="address of a real server")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--context-length", type=int, default=Plan.context_length)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fisherprep.label.cache import AnswerFile, Reply
 from fisherprep.label.client import AllServersLost, ServerPool, Traffic
 from fisherprep.label.endpoint import Endpoint
-from fisherprep.label.exchange import Pending, follow
+from fisherprep.label.exchange import Exchange, Pending, Settled
 from fisherprep.label.settings import Limits, Plan
 from fisherprep.stage import Shard
 from fisherprep.workfolder import WorkFolder
@@ -61,7 +61,7 @@ class _OpenShard:
     file: AnswerFile
     replies: dict[str, Reply]
     num_calls: int
-    open: list[tuple[CallRows, Pending]]
+    open: list[tuple[Exchange, Pending]]
     left: int
 
     def keep(self, key: str, reply: Reply) -> None:
@@ -77,6 +77,8 @@ class Asking:
         self.work, self.plan, self.limits, self.connect = work, plan, limits, connect
         self.traffic = Traffic()
         self.took_s = 0.0
+        self.known = 0
+        """calls of shards to be done whose answers were there already"""
         self.stopped: str | None = None
         """why calls were left unasked"""
 
@@ -116,10 +118,12 @@ class Asking:
         """Read a shard and see what is still to be asked about its calls."""
         file = AnswerFile.of(self.work, shard.name)
         replies = file.answered()
-        calls = read_calls(self.work, shard.name)
-        steps = [(rows, follow(*rows, self.plan, replies)) for rows in calls]
-        pending = [(rows, step) for rows, step in steps if isinstance(step, Pending)]
-        return _OpenShard(shard, file, replies, len(calls), pending, len(pending))
+        exchanges = [Exchange(*rows, self.plan) for rows in read_calls(self.work, shard.name)]
+        steps = [(exchange, exchange.step(replies)) for exchange in exchanges]
+        settled = [step for _, step in steps if isinstance(step, Settled)]
+        self.known += sum(1 for step in settled if step.key)
+        pending = [(exchange, step) for exchange, step in steps if isinstance(step, Pending)]
+        return _OpenShard(shard, file, replies, len(exchanges), pending, len(pending))
 
 
 class _Loop:
@@ -167,7 +171,7 @@ class _Loop:
     async def _ask_all(self, shards: list[Shard]) -> None:
         async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
             self.asking.traffic = pool.traffic
-            calls: asyncio.Queue[tuple[_OpenShard, CallRows, Pending] | None] = asyncio.Queue(pool.slots)
+            calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(pool.slots)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._read(shards, calls, pool.slots))
@@ -185,18 +189,18 @@ class _Loop:
             self.advance(opened.num_calls - opened.left)
             if not opened.open:
                 self._ready.put(shard)
-            for rows, step in opened.open:
-                await calls.put((opened, rows, step))
+            for exchange, step in opened.open:
+                await calls.put((opened, exchange, step))
         for _ in range(num_readers):
             await calls.put(None)
 
     async def _converse(self, calls: asyncio.Queue, pool: ServerPool) -> None:
         """Take one call after another and follow its exchange to the end."""
         while (item := await calls.get()) is not None:
-            opened, rows, step = item
+            opened, exchange, step = item
             while isinstance(step, Pending):
                 opened.keep(step.key, await pool.ask(step.body))
-                step = follow(*rows, self.asking.plan, opened.replies)
+                step = exchange.step(opened.replies)
             opened.left -= 1
             self.advance(1)
             if not opened.left:

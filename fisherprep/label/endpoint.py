@@ -101,4 +101,3 @@ def served_models(endpoint: Endpoint, timeout_s: float = 20.0) -> dict[str, int 
             f"(status {response.status_code}: {endpoint.plain(response.text)}); is this its address?"
         ) from err
     return {name: length if isinstance(length, int) else None for name, length in found.items()}
-

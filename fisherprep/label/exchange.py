@@ -40,9 +40,9 @@ _PIECE = re.compile(r"[a-zA-Z]{1,6}|[^\s]|\n")
 def estimate_tokens(text: str) -> int:
     """Tokens of a text for the labelling model, whose tokenizer is not at hand: rather too many than too few.
 
-    Six letters, a digit, a mark or a line's end are a token each; letters beyond ASCII are one per byte.
+    Six letters, a digit, a mark or a line's end are a token each; a letter beyond ASCII is one for each of its bytes.
     """
-    return sum(max(1, len(piece.encode()) if not piece.isascii() else 1) for piece in _PIECE.findall(text))
+    return len(_PIECE.findall(text)) + (0 if text.isascii() else len(text.encode("utf-8", "replace")) - len(text))
 
 
 def budget_tokens(plan: Plan) -> int:
@@ -97,47 +97,59 @@ class Settled:
         return max(0, len(self.replies) - 1)
 
 
-def follow(
-    call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], plan: Plan, replies: Mapping[str, Reply]
-) -> Pending | Settled:
-    """Where the exchange about a call stands.
+class Exchange:
+    """The exchange about one call.
 
     Args:
         call: the conversations row.
         turns: its turns rows, in order.
         plan: whom to ask, and how.
-        replies: what is there, by request key.
     """
-    if not any(turn["words"] for turn in turns):
-        return Settled(NO_TURNS, detail="no turn of the call has words")
-    budget, invalid, shrinks = budget_tokens(plan), 0, 0
-    correction: list[dict[str, str]] = []
-    used: list[Reply] = []
-    while True:
-        try:
-            messages = build_request(call, turns, budget, estimate_tokens)
-        except ValueError as err:
-            return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
-        body = request(plan, messages + correction)
-        key = fingerprint(body)
-        reply = replies.get(key)
-        if reply is None:
-            return Pending(key, body)
-        used.append(reply)
-        if reply.failure == TOO_LONG and shrinks < _SHRINKS:
-            shrinks += 1
-            budget = _shrunk(messages)
-            continue
-        if reply.failure:
-            return Settled(reply.failure, None, key, reply.detail, tuple(used))
-        try:
-            return Settled(OK, parse_answer(reply.text), key, replies=tuple(used))
-        except ValueError as err:
-            problem = f"the answer was cut off after {plan.max_tokens} tokens; {err}" if reply.cut_off else str(err)
-        if invalid == plan.retries:
-            return Settled(INVALID_ANSWER, None, key, problem, tuple(used))
-        invalid += 1
-        correction = _correction(reply.text, problem, invalid)
+
+    def __init__(self, call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+        self.call, self.turns, self.plan = call, turns, plan
+        self._built: dict[int, list[dict[str, str]]] = {}
+
+    def step(self, replies: Mapping[str, Reply]) -> Pending | Settled:
+        """Where the exchange stands, given the replies that are there by request key."""
+        if not any(turn["words"] for turn in self.turns):
+            return Settled(NO_TURNS, detail="no turn of the call has words")
+        budget, invalid, shrinks = budget_tokens(self.plan), 0, 0
+        correction: list[dict[str, str]] = []
+        used: list[Reply] = []
+        while True:
+            try:
+                messages = self._messages(budget)
+            except ValueError as err:
+                return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
+            body = request(self.plan, messages + correction)
+            key = fingerprint(body)
+            reply = replies.get(key)
+            if reply is None:
+                return Pending(key, body)
+            used.append(reply)
+            if reply.failure == TOO_LONG and shrinks < _SHRINKS:
+                shrinks += 1
+                budget = _shrunk(messages)
+                continue
+            if reply.failure:
+                return Settled(reply.failure, None, key, reply.detail, tuple(used))
+            try:
+                return Settled(OK, parse_answer(reply.text), key, replies=tuple(used))
+            except ValueError as err:
+                problem = self._problem(reply, err)
+            if invalid == self.plan.retries:
+                return Settled(INVALID_ANSWER, None, key, problem, tuple(used))
+            invalid += 1
+            correction = _correction(reply.text, problem, invalid)
+
+    def _messages(self, budget: int) -> list[dict[str, str]]:
+        if budget not in self._built:
+            self._built[budget] = build_request(self.call, self.turns, budget, estimate_tokens)
+        return self._built[budget]
+
+    def _problem(self, reply: Reply, err: ValueError) -> str:
+        return f"the answer was cut off after {self.plan.max_tokens} tokens; {err}" if reply.cut_off else str(err)
 
 
 def _shrunk(messages: list[dict[str, str]]) -> int:

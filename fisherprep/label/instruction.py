@@ -110,8 +110,9 @@ def plain_text(text: str) -> str:
     Colons, brackets, ``=``, ``#``, ``|``, back-quotes, quotation marks and control characters become blanks, so
     that neither a chat template's tokens nor this module's marks can be written in it.
     """
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text)
     return " ".join(_UNSAFE.sub(" ", text).split())
 
 

@@ -19,7 +19,7 @@ from fisherprep.label.answer import RESPONSE_FORMAT
 from fisherprep.label.asking import Asking, CallRows, Connect, read_calls
 from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile
 from fisherprep.label.client import Traffic
-from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Pending, Settled, budget_tokens, follow
+from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Exchange, Pending, Settled, budget_tokens
 from fisherprep.label.instruction import INSTRUCTION_VERSION
 from fisherprep.label.personas import persona_row
 from fisherprep.label.settings import Limits, Plan
@@ -39,8 +39,24 @@ class Labelled:
     traffic: Traffic
     asked_s: float
     """seconds during which requests were in flight"""
+    known: int
+    """calls that needed labelling and whose answers were there already"""
     stopped: str | None
     """why calls were left for another run: all servers were lost"""
+
+    def counters(self) -> dict[str, float]:
+        """The run's figures by the names that `fisherprep.label.summary.label_rows` knows."""
+        traffic = self.traffic
+        figures: dict[str, float] = {
+            "requests": traffic.requests,
+            "answers from the cache": self.known,
+            "retries": self.summary.counters["answers: asked again"],
+            "failed requests": traffic.failed,
+        }
+        if traffic.requests:
+            tokens = {"prompt_tokens": traffic.tokens_in, "completion_tokens": traffic.tokens_out}
+            figures |= tokens | {"seconds": self.asked_s}
+        return figures
 
 
 def label_calls(
@@ -66,7 +82,7 @@ def label_calls(
         payload = {"work": str(work.path), "checkpoint": checkpoint}
         shards = [Shard(name, hashes, {**payload, "shard": name}) for name, hashes in tables.items()]
         summary = run_stage(work, LABEL, shards, config, engine, asking.feed)
-    return Labelled(summary, asking.traffic, asking.took_s, asking.stopped)
+    return Labelled(summary, asking.traffic, asking.took_s, asking.known, asking.stopped)
 
 
 def _config(plan: Plan, checkpoint: str | None) -> dict[str, Any]:
@@ -89,7 +105,7 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     count_tokens = _COUNTER(payload["checkpoint"])
     result = ShardResult({"personas": []})
     for rows in read_calls(work, payload["shard"]):
-        step = follow(*rows, plan, replies)
+        step = Exchange(*rows, plan).step(replies)
         if isinstance(step, Pending):
             step = Settled(NO_ANSWER, None, step.key, "the answer is no longer in the work folder's .label/answers")
         personas = [

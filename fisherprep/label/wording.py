@@ -40,6 +40,7 @@ def cased_tokens(text: str) -> list[str]:
 _TOKEN_ANY_CASE = re.compile(_TOKEN.pattern, re.IGNORECASE)
 
 
+@lru_cache(maxsize=50_000)
 def _parts(word: str) -> tuple[str, ...]:
     if word in _FILLERS:
         return ()
