@@ -165,13 +165,18 @@ def _filled(template: str, slots: dict[str, Any], spoken: bool, rng: Random) -> 
 
 def _disfluent(text: str, rng: Random) -> str:
     words = text.split()
+
+    def somewhere() -> int:
+        """Not inside a number."""
+        return rng.choice([at for at in range(len(words)) if at == 0 or words[at - 1] not in _TENS])
+
     if rng.random() < 0.4:
-        words.insert(rng.randrange(len(words)), rng.choice(_DISFLUENCIES))
+        words.insert(somewhere(), rng.choice(_DISFLUENCIES))
     if rng.random() < 0.3:
         at = rng.randrange(len(words))
         words.insert(at, words[at])
     if rng.random() < 0.2:
-        words.insert(rng.randrange(len(words)), rng.choice("bdmst") + "-")
+        words.insert(somewhere(), rng.choice("bdmst") + "-")
     return " ".join(words)
 
 
@@ -204,7 +209,7 @@ def _planted(side: str, spoken: list[_Spoken], turns: list[dict[str, Any]], rng:
         text = _filled(rng.choice(other.item.true or ("You work for the post office.",)), other.slots, False, rng)
         yield Told(side, text, (other.turn,), False, "other side's turn")
         yield Told(side, text, (*cited(), other.turn), False, "other side's turn among own")
-        away = rng.choice([s for s in own])
+        away = rng.choice(own)
         yield Told(side, text, (away.turn,), False, "other side's fact, own turn")
     for mine in own:
         text = _filled(rng.choice(mine.item.true or ("You have a brother.",)), mine.slots, False, rng)

@@ -55,7 +55,7 @@ _OTHER_PARTY = re.compile(
     re.IGNORECASE,
 )
 _OWN_NAME = re.compile(r"(?:Your (?:first |full )?name|You(?: are|'re) (?:named|called)|You go by|You call yourself)\b")
-_INTRODUCED = re.compile(r"\b(?:my (?:first )?name (?:is|'s)|call me|i am|i'm|this is|it is|it's)$")
+_INTRODUCED = re.compile(r"\b(?:my (?:first )?name(?: is|'s)|call me|i am|i'm|this is|it is|it's)$")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ when why how there here am is are was were be been being do does did doing done 
 should can could may might must ought of in on at by for from to into onto with without within about as than then so and
 or but nor if because since while until though although though's after before during over under up down out off through
 between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also too
-only even still very really quite pretty rather more most much many few several lot lots bit little less least enough
+only even still very really quite pretty rather more most much many few several lot lots bit little less least
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
 used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
@@ -103,7 +103,7 @@ exercise workout
 jog run
 smoke smoker cigarette
 drink alcohol
-quit stop anymore
+quit stop anymore give
 begin start
 buy purchase
 expensive pricey costly
@@ -145,6 +145,7 @@ play player
 BROADER = {
     general: frozenset(special.split())
     for general, special in {
+        "family": "we our us parent wife husband kid child sister brother son daughter",
         "child": "son daughter boy girl baby toddler teenager teen twin kid stepson stepdaughter",
         "kid": "son daughter boy girl baby toddler teenager teen twin child stepson stepdaughter",
         "son": "boy stepson", "daughter": "girl stepdaughter",
@@ -210,14 +211,12 @@ SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
 SUPPOSING = word_set("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving")
-SUPPOSING_FACT = SUPPOSING | word_set(
-    "will consider imagine dream think believe like interested going save love prefer"
-)
+SUPPOSING_FACT = SUPPOSING | word_set("will consider imagine dream think believe interested going save when whenever")
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
     "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",
     "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will", "or something like that",
-    "or anything", "or whatever", "no wonder", "can't complain", "let me see", "you see", "nothing but", "no matter",
+    "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but", "let me see", "you see", "nothing but", "no matter",
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
 
