@@ -1,8 +1,8 @@
 """Calls with answers whose every fact is known to be true or planted: what the grounding rules are measured on.
 
 An item is something a caller says (perhaps asked for), true statements about it as a person would write them in the
-second person, and false ones. ``{n}`` is a number (words in speech, words or digits in facts), ``{c}`` a city, ``{s}`` a
-state, ``{f}`` a first name. ``TUNED`` is the family that rules and word lists were written against; ``HELD_OUT`` was
+second person, and false ones. ``{n}`` is a number (words in speech, words or digits in facts), ``{c}`` a city, ``{s}``
+a state, ``{f}`` a first name. ``TUNED`` is the family that rules and word lists were written against; ``HELD_OUT`` was
 written separately and is only measured.
 """
 
@@ -42,11 +42,29 @@ STATES = (
 )
 NAMES = ("dave", "karen", "raul", "beth", "walter", "priya", "kevin", "joanne", "greg", "marisol", "tyrone", "anita")
 NUMBERS = (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15, 16, 18, 21, 23, 25, 30, 34, 42)
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "- - twenty thirty forty".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ("", "", "twenty", "thirty", "forty")
 _DISFLUENCIES = ("uh", "um", "you know", "i mean", "like")
 _INVENTED = (
     "You work as a helicopter pilot.", "You have a pet tarantula.", "You were born in Portugal.", "You collect stamps.",
@@ -168,7 +186,7 @@ def _disfluent(text: str, rng: Random) -> str:
 
     def somewhere() -> int:
         """Not inside a number."""
-        return rng.choice([at for at in range(len(words)) if at == 0 or words[at - 1] not in _TENS])
+        return rng.choice([at for at in range(len(words)) if at == 0 or words[at - 1] not in (*_TENS, "two")])
 
     if rng.random() < 0.4:
         words.insert(somewhere(), rng.choice(_DISFLUENCIES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +83,49 @@ class Claim:
 
 
 _PAST_IRREGULAR = frozenset(
-    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran ate spoke "
-    "broke chose flew sold told said spent lost met paid brought built heard held slept stood won wore sent got".split()
+    [
+        "went",
+        "grew",
+        "taught",
+        "drove",
+        "bought",
+        "thought",
+        "knew",
+        "saw",
+        "took",
+        "made",
+        "came",
+        "gave",
+        "found",
+        "felt",
+        "left",
+        "kept",
+        "began",
+        "wrote",
+        "ran",
+        "ate",
+        "spoke",
+        "broke",
+        "chose",
+        "flew",
+        "sold",
+        "told",
+        "said",
+        "spent",
+        "lost",
+        "met",
+        "paid",
+        "brought",
+        "built",
+        "heard",
+        "held",
+        "slept",
+        "stood",
+        "won",
+        "wore",
+        "sent",
+        "got",
+    ]
 )
 
 
@@ -112,7 +154,7 @@ def read_claim(text: str) -> Claim:
 def _names(cased: Sequence[str]) -> list[Name]:
     names: list[Name] = []
     place = False
-    for before, token in zip(cased, cased[1:], strict=False):
+    for before, token in itertools.pairwise(cased):
         if not any(c.isupper() for c in token) or token in ("I", "You", "Your"):
             place = token.lower() in LOCATING or (place and token.lower() in ("the", "a", "an", "and", "or"))
             continue
