@@ -186,7 +186,9 @@ def _disfluent(text: str, rng: Random) -> str:
 
     def somewhere() -> int:
         """Not inside a number."""
-        return rng.choice([at for at in range(len(words)) if at == 0 or words[at - 1] not in (*_TENS, "two")])
+        return rng.choice(
+            [at for at in range(len(words)) if at == 0 or words[at - 1] not in (*_TENS, "two", "hundred")]
+        )
 
     if rng.random() < 0.4:
         words.insert(somewhere(), rng.choice(_DISFLUENCIES))
