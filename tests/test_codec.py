@@ -287,7 +287,7 @@ def build_work(path, num_calls=3):
                 {**word(side, index, i, w, start_s + 0.6 * i, start_s + 0.6 * i + 0.5), "call_id": call_id}
                 for i, w in enumerate(spoken)
             ]
-            empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
+            empty = {"tone": None, "topic": None, "facts": [], "dropped": [], "name": None, "request_key": None}
             prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
             tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
     work = WorkFolder.create(path / "work", "test", ["../audio"])

@@ -1,0 +1,291 @@
+"""A fact taken apart into what has to be proved, and the comparison with what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fisherprep.label.clauses import GENERIC, OTHER, Clause, clauses
+from fisherprep.label.evidence import Said
+from fisherprep.label.lexicon import (
+    KIN,
+    LOCATING,
+    OTHERS,
+    PAST_FORMS,
+    PLACE_AGREES,
+    PLACE_VERBS,
+    SAME_NAMES,
+    SOFT,
+    SUPPOSING_FACT,
+    word_set,
+)
+from fisherprep.label.numbers import Run, runs
+from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
+
+MAX_UNSAID = 0.25
+"""Share of a fact's hard words that need not be said: one of four. Measured in docs/labels.md."""
+
+_TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
+_OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
+_UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
+_PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
+_REPORTING = word_set("think say believe feel tell claim")
+_OTHERS_POSSESSIVES = word_set("his her their your 's")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A capitalised word of a fact, in lower case."""
+
+    word: str
+    place: bool
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a fact and the words it counts."""
+
+    values: frozenset[str]
+    counts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A fact in the first person, taken apart."""
+
+    words: tuple[str, ...]
+    clauses: tuple[Clause, ...]
+    names: tuple[Name, ...]
+    numbers: tuple[Number, ...]
+    hard: tuple[str, ...]
+
+    @property
+    def opinion(self) -> bool:
+        return any(stem(word) in _OPINIONS for word in self.words)
+
+    @property
+    def of_others(self) -> bool:
+        """Whether somebody else is in the fact ("Your sister is a nurse")."""
+        return not (KIN | OTHERS).isdisjoint(self.words)
+
+    @property
+    def past(self) -> bool:
+        return not _PAST_MARKS.isdisjoint(self.words) or any(
+            word.endswith("ed") or (word != stem(word) and word in _PAST_IRREGULAR) for word in self.words
+        )
+
+
+_PAST_IRREGULAR = frozenset(
+    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran ate spoke "
+    "broke chose flew sold told said spent lost met paid brought built heard held slept stood won wore sent got".split()
+)
+
+
+def read_claim(text: str) -> Claim:
+    """A sentence in the second person as a claim; the first word is never a name."""
+    cased = cased_tokens(text)
+    words = [_TO_FIRST_PERSON.get(word, word) for word in tokens(text)]
+    names = _names(cased)
+    counted = {at for run in runs(words) for at in range(run.start, run.end)}
+    name_words = {name.word for name in names}
+    hard = [
+        w for at, w in enumerate(words) if at not in counted and w not in name_words and not is_light(w) and w.isalnum()
+    ]
+    places = _lower_case_places(words)
+    names += [Name(word, place=True) for word in places if word in hard]
+    return Claim(
+        words=tuple(words),
+        clauses=tuple(clauses(words)),
+        names=tuple(names),
+        numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or _counts(words, run)),
+        hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
+    )
+
+
+def _names(cased: Sequence[str]) -> list[Name]:
+    names: list[Name] = []
+    place = False
+    for before, token in zip(cased, cased[1:], strict=False):
+        if not any(c.isupper() for c in token) or token in ("I", "You", "Your"):
+            place = token.lower() in LOCATING or (place and token.lower() in ("the", "a", "an", "and", "or"))
+            continue
+        place = place or before.lower() in LOCATING
+        names += [Name(part, place) for part in tokens(token) if len(part) > 1 and part != "'s"]
+    return names
+
+
+def _lower_case_places(words: Sequence[str]) -> list[str]:
+    """What follows "live in", "grew up in", "moved to" in lower case: a place whatever the word is."""
+    found = []
+    for at, word in enumerate(words):
+        if word not in ("in", "from", "to", "near") or at + 1 >= len(words):
+            continue
+        if any(stem(before) in PLACE_VERBS for before in words[max(0, at - 3) : at + 1]):
+            after = words[at + 1 : at + 4]
+            found += [w for w in after if not is_light(w) and w.isalpha()][:1]
+    return found
+
+
+def _number(words: Sequence[str], run: Run) -> Number:
+    return Number(run.values, tuple(_counts(words, run)))
+
+
+def _counts(words: Sequence[str], run: Run) -> list[str]:
+    """The words that a number counts: those of the three after it that mean something, up to a conjunction."""
+    counted = []
+    for word in words[run.end : run.end + 3]:
+        if word in ("and", "or", "but", "i", "with", "in", "at", "for", "that", "who", "because", "of", "we", "so"):
+            break
+        if stem(word) in _UNITS or not is_light(word):
+            counted.append(word)
+    return counted
+
+
+def unsaid(claim: Claim, said: Sequence[str] | Said) -> str | None:
+    """The rule that a fact breaks by claiming what was not said."""
+    assert isinstance(said, Said)
+    words = said.words
+    if not all(_number_said(number, said) for number in claim.numbers):
+        return "number_not_said"
+    for name in claim.names:
+        if not name_said(name.word, words):
+            return "place_not_said" if name.place else "name_not_said"
+    asked = [word for question in said.questions for word in question.words]
+    needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
+    unproved = [word for word in needed if not any_proves(words, word)]
+    if len([word for word in unproved if not any_proves(asked, word)]) > MAX_UNSAID * len(needed):
+        return "not_supported"
+    if len(unproved) == len(needed) and not claim.names and not claim.numbers:
+        agreed = any(question.answer is not None for question in said.questions)
+        return None if agreed and needed else "not_supported"
+    return None
+
+
+def _light_content(claim: Claim) -> tuple[str, ...]:
+    """What a fact of light words alone rests on: those that are not mere grammar."""
+    return tuple(word for word in claim.words if word in SOFT)
+
+
+def name_said(name: str, words: Iterable[str]) -> bool:
+    """Whether a name is among the words, perhaps in another of its forms (``TV``, television)."""
+    words = list(words)
+    if any(word == name or (stem(word) == stem(name)) for word in words):
+        return True
+    return any(name in group and not group.isdisjoint(words) for group in SAME_NAMES)
+
+
+def _number_said(number: Number, said: Said) -> bool:
+    """Whether the number was said, and counts the same thing there."""
+    for clause in said.clauses:
+        for run in runs(clause.words):
+            if not run.values.isdisjoint(number.values) and _same_count(number.counts, _counts(clause.words, run)):
+                return True
+        if number.values == {"1"} and _singular(number.counts, clause.words):
+            return True
+    return False
+
+
+def _same_count(claimed: Sequence[str], said: Sequence[str]) -> bool:
+    return not claimed or not said or any(proves(s, c) for s in said for c in claimed)
+
+
+def _singular(counted: Sequence[str], words: Sequence[str]) -> bool:
+    """``a son`` says "one son"."""
+    return any(
+        word in ("a", "an") and any(proves(s, c) for s in words[at + 1 : at + 4] for c in counted)
+        for at, word in enumerate(words)
+    )
+
+
+def contradiction(claim: Claim, said: Said) -> str | None:
+    """The rule that a fact breaks though its words were said: of whom, whether, when and where."""
+    answered = tuple(Clause((*(("no",) if q.answer is False else ()), *q.words), "neutral") for q in said.questions)
+    for clause in claim.clauses:
+        keys = [word for word in clause.words if word in claim.hard or any(n.word == word for n in claim.names)]
+        for key in keys:
+            found = [c for c in said.clauses if any(_says(word, key) for word in c.words)]
+            found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
+            if found and (reason := _clash(claim, clause, key, found)):
+                return reason
+    if _of_anothers(claim, said):
+        return "about_someone_else"
+    return None
+
+
+def _says(word: str, key: str) -> bool:
+    return proves(word, key) or name_said(key, (word,))
+
+
+def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]) -> str | None:
+    """How a word of a fact disagrees with every clause in which it was said."""
+    if all(_not_theirs(claim, c) for c in found):
+        return "about_someone_else"
+    own = [c for c in found if not _not_theirs(claim, c)]
+    if not clause.without_polarity and all(c.denied != clause.denied and not c.without_polarity for c in own):
+        return "contradicted"
+    if all(c.used_to for c in own) and not claim.past and not clause.without_polarity:
+        return "no_longer_so"
+    if not claim.past and _tense_differs(clause, own):
+        return "no_longer_so"
+    if all(c.supposed for c in own) and SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}):
+        return None if "used" in claim.words else "only_supposed"
+    if any(name.word == key and name.place for name in claim.names) and _place_differs(clause, key, own):
+        return "place_not_said"
+    return None
+
+
+def _not_theirs(claim: Claim, found: Clause) -> bool:
+    """Whether a clause tells of somebody that the fact does not mention."""
+    if found.subject == OTHER:
+        if claim.opinion:
+            return any(stem(word) in _REPORTING for word in found.words)
+        return not claim.of_others
+    return found.subject == GENERIC and not claim.opinion
+
+
+def _tense_differs(clause: Clause, found: Sequence[Clause]) -> bool:
+    """Whether a verb in the present is said in the past only."""
+    verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
+    verb = "are" if verb in ("am", "is") else verb
+    if verb is None or "been" in clause.words:
+        return False
+    past = frozenset(PAST_FORMS[verb].split())
+    return all(not past.isdisjoint(c.words) and not _still(c, verb) for c in found)
+
+
+def _still(clause: Clause, verb: str) -> bool:
+    return any(word in ("have", "has", "been", "am", "is", "are", "'s", verb) for word in clause.words)
+
+
+def _place_differs(clause: Clause, place: str, found: Sequence[Clause]) -> bool:
+    claimed = _bond(clause.words, place)
+    if claimed is None:
+        return False
+    said = [_bond(c.words, place) for c in found]
+    return all(bond is not None and bond not in PLACE_AGREES[claimed] for bond in said)
+
+
+def _bond(words: Sequence[str], place: str) -> str | None:
+    """How a place is bound to the speaker: by the nearest verb before it that says so."""
+    at = next((i for i, word in enumerate(words) if _says(word, place)), 0)
+    for i in range(at - 1, max(-1, at - 8), -1):
+        if (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
+            moved = bond == "from" and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
+            return "origin" if moved else bond
+    return None
+
+
+def _of_anothers(claim: Claim, said: Said) -> bool:
+    """Whether "my dog" is claimed where only "her dog" is spoken of."""
+    for before, noun in zip(claim.words, claim.words[1:], strict=False):
+        if before != "my" or noun not in KIN:
+            continue
+        found = [
+            clause.words[max(0, at - 2) : at]
+            for clause in said.clauses
+            for at, word in enumerate(clause.words)
+            if proves(word, noun)
+        ]
+        if found and all(not _OTHERS_POSSESSIVES.isdisjoint(lead) and "my" not in lead for lead in found):
+            return True
+    return False
