@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from pathlib import Path
 import pytest
 
 from fisherprep.label.answer import parse_answer
-from fisherprep.label.cache import AnswerFile, Reply
+from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile, Reply
+from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS
+from fisherprep.label.personas import NO_FACTS, NO_TOPIC, OK
 from fisherprep.schema import SIDES
 from fisherprep.workfolder import WorkFolder
 
@@ -33,6 +36,8 @@ VLLM_ARGS = (
     "--enforce-eager --dtype bfloat16 --max-num-seqs 8 "
     """--structured-outputs-config '{"backend": "xgrammar", "disable_any_whitespace": true}'"""
 )
+NO_USABLE_ANSWER = {INVALID_ANSWER, TOO_LONG, REFUSED, NO_ANSWER}
+"""Status of sides that have to make do with the topic prompt; each such call has a row in the rejects."""
 GONE_WITHIN_S = 60
 
 
@@ -74,9 +79,9 @@ class Label:
     """Runs the command as a user would."""
 
     def __init__(self, work: WorkFolder, environment: Path, checkpoint: Path) -> None:
-        self.work, self.environment = work, environment
+        self.work, self.environment, self.model = work, environment, str(environment / "model")
         self.command = [
-            sys.executable, "-m", "fisherprep", "label", str(work.path), "--model", str(environment / "model"),
+            sys.executable, "-m", "fisherprep", "label", str(work.path), "--model", self.model,
             "--vllm-python", str(environment / "bin" / "python"), "--vllm-args", VLLM_ARGS,
             "--context-length", "8192", "--max-tokens", "2048", "--concurrency", "8", "--retries", "1",
             "--checkpoint", str(checkpoint), "--workers", "1",
@@ -159,17 +164,25 @@ def labelled(label) -> Run:
 
 def test_every_side_is_labelled_or_counted(label, labelled):
     assert labelled.status == 0, labelled.output
-    rows = [row for shard in label.work.shards("personas") for row in label.work.read("personas", shard).to_pylist()]
+    rows = label.work.read("personas").to_pylist()
     calls = {row["call_id"] for row in rows}
     assert len(calls) == CALLS and len(rows) == CALLS * len(SIDES)
     for row in rows:
-        assert row["labeler"] == label.command[label.command.index("--model") + 1] or row["status"] != "ok"
-        assert 1 <= len(row["prompts"]) <= 3
+        assert row["status"] in {OK, NO_FACTS, NO_TOPIC, NO_TURNS, *NO_USABLE_ANSWER}
+        assert row["labeler"] == label.model and row["request_key"] in label.replies
+        assert len(row["prompts"]) == {OK: 3, NO_TOPIC: 1}.get(row["status"], 2)
         assert all(re.fullmatch(r"You enjoy having a good conversation\.[^\n<>]*", prompt) for prompt in row["prompts"])
-        assert len(row["prompts"]) >= 2 or row["status"] != "ok"
-    rejects = {(row["call_id"], row["reason"]) for row in label.work.rejects() if row["stage"] == "label"}
-    assert rejects == {(row["call_id"], row["status"]) for row in rows if row["status"] != "ok"}
-    assert "sides" in labelled.output
+    rejects = {(row["call_id"], row["reason"]) for row in label.work.read("rejects").to_pylist()}
+    assert rejects == {(row["call_id"], row["status"]) for row in rows if row["status"] in NO_USABLE_ANSWER}
+    for status, count in Counter(row["status"] for row in rows).items():
+        assert re.search(rf"status: {status}\W+{count}\b", labelled.output)
+
+
+def test_facts_cite_turns_of_their_own_side(label, labelled):
+    side_of = {(turn["call_id"], turn["turn"]): turn["side"] for turn in label.work.read("turns").to_pylist()}
+    for row in label.work.read("personas").to_pylist():
+        cited = {side_of[row["call_id"], turn] for fact in row["facts"] for turn in fact["turns"]}
+        assert cited <= {row["side"]}
 
 
 def test_answers_are_json_in_the_schema(label, labelled):
