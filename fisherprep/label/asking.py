@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from fisherprep.workfolder import WorkFolder
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_SWITCH_S = 0.0005
 CALL_COLUMNS = ["call_id", "topic_title", "topic_text"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
@@ -107,12 +109,13 @@ class Asking:
                 speed = self.traffic.tokens_out / max(time.monotonic() - began, 0.001)
                 progress.update(task, advance=calls, unit=f"calls, {speed:,.0f} tokens/s")
 
-            loop = _Loop(self, shards, servers, advance)
-            try:
-                yield from loop.shards()
-            finally:
-                loop.end()
-                self.took_s = time.monotonic() - began
+            with _prompt_switches():
+                loop = _Loop(self, shards, servers, advance)
+                try:
+                    yield from loop.shards()
+                finally:
+                    loop.end()
+                    self.took_s = time.monotonic() - began
 
     def open(self, shard: Shard) -> _OpenShard:
         """Read a shard and see what is still to be asked about its calls."""
@@ -124,6 +127,17 @@ class Asking:
         self.known += sum(1 for step in settled if step.key)
         pending = [(exchange, step) for exchange, step in steps if isinstance(step, Pending)]
         return _OpenShard(shard, file, replies, len(exchanges), pending, len(pending))
+
+
+@contextmanager
+def _prompt_switches() -> Iterator[None]:
+    """Let the event loop run soon after a reply came, though another thread is reading shards: 5 ms is usual."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 class _Loop:

@@ -8,12 +8,13 @@ The same reading serves facts, once "you" is turned into "i". It is a matter of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fisherprep.label.lexicon import (
     AGAINST,
     AUXILIARIES,
     BOUNDARIES,
+    ENDING,
     FILLED,
     KIN,
     NEGATORS,
@@ -24,7 +25,7 @@ from fisherprep.label.lexicon import (
     WITHOUT_POLARITY,
     word_set,
 )
-from fisherprep.label.numbers import runs
+from fisherprep.label.numbers import DIGIT_WORDS, runs
 from fisherprep.label.wording import stem, tokens
 
 OWN, NEUTRAL, OTHER, GENERIC, ASKED = "own", "neutral", "other", "generic", "asked"
@@ -42,6 +43,8 @@ class Clause:
 
     words: tuple[str, ...]
     subject: str
+    disliked: bool = False
+    """Whether "i hate it" follows."""
 
     @property
     def denied(self) -> bool:
@@ -66,7 +69,9 @@ class Clause:
 
     @property
     def used_to(self) -> bool:
-        """Whether it tells of what was once so ("used to"; not "i am used to")."""
+        """Whether it tells of what was once so ("used to", "retired from"; not "i am used to")."""
+        if any(stem(word) in ENDING for word in self.words):
+            return True
         pairs = zip(("", *self.words), self.words, self.words[1:], strict=False)
         return any(
             b == "used" and c == "to" and a not in ("am", "are", "is", "get", "got", "getting") for a, b, c in pairs
@@ -90,7 +95,19 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         subject = cuts[start] or subject
         if start < end:
             found.append(Clause(tuple(words[start:end]), subject))
+            if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
+                found[of] = replace(found[of], disliked=True)
     return found
+
+
+def _dislikes_it(clause: Clause) -> bool:
+    """``i hate it``: what is disliked was said before."""
+    return len(clause.words) <= 5 and clause.words[-1] in ("it", "that", "them") and clause.denied
+
+
+def _what_it_is(found: Sequence[Clause]) -> int | None:
+    """The last clause before, past conjunctions."""
+    return next((at for at in range(len(found) - 2, -1, -1) if len(found[at].words) > 1), None)
 
 
 def _without_set_phrases(words: list[str]) -> list[str]:
@@ -107,8 +124,8 @@ def _without_set_phrases(words: list[str]) -> list[str]:
 
 
 def _without_repeats(words: list[str]) -> list[str]:
-    """Words without stammered repetitions; numbers may be said twice."""
-    numbers = {at for run in runs(words) for at in range(run.start, run.end)}
+    """Words without stammered repetitions; digits may be said twice."""
+    numbers = {at for run in runs(words) for at in range(run.start, run.end) if words[at] in DIGIT_WORDS}
     return [word for at, word in enumerate(words) if at in numbers or at == 0 or words[at - 1] != word]
 
 

@@ -169,14 +169,15 @@ def ground_topic(topic: str, call: Mapping[str, Any], turns: Sequence[Mapping[st
     if {"you", "your", "i", "my"} & set(words):
         return None
     given = tokens(f"{call.get('topic_title') or ''} {call.get('topic_text') or ''}")
-    said = sorted({*given, *(word for turn in turns for word in tokens(" ".join(turn["words"])))})
+    spoken = [tokens(" ".join(turn["words"])) for turn in turns]
+    said = sorted({*given, *(word for words in spoken for word in words)})
     claim = read_claim(topic)
     if not all(name_said(name.word, said) for name in claim.names):
         return None
-    values = {value for turn in turns for run in runs(tokens(" ".join(turn["words"]))) for value in run.values}
-    values |= {value for run in runs(given) for value in run.values}
-    if not all(number.values & values for number in claim.numbers):
-        return None
+    if claim.numbers:
+        values = {value for words in (given, *spoken) for run in runs(words) for value in run.values}
+        if not all(number.values & values for number in claim.numbers):
+            return None
     missing = [word for word in claim.hard if not any_proves(said, word)]
     if len(missing) > len(claim.hard) / 2:
         return None

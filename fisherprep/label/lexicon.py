@@ -21,7 +21,7 @@ or but nor if because since while until though although though's after before du
 between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also too
 only even still very really quite pretty rather more most much many few several lot lots bit little less least enough
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
-uh um mhm er ah oh well yeah yes okay ok sure please thanks
+used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
 
 SOFT = word_set("""
@@ -45,9 +45,11 @@ yourself own describe include involve relate regard free spare lately nowadays o
 NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
 AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
-WITHOUT_POLARITY = word_set(
-    "quit stop avoid refuse lack rarely seldom only miss former formerly except little few unable less allergic"
-)
+LIKINGS = word_set("like love enjoy prefer fond fan favorite adore appreciate")
+ENDING = word_set("retire quit stop")
+"""What these are said of is over."""
+BEING = word_set("am is are was were been 's")
+WITHOUT_POLARITY = word_set("quit stop avoid refuse lack rarely seldom only miss former formerly except unable less")
 """Where one of these stands, words agree whether denied or not."""
 
 EQUAL = tuple(

@@ -18,6 +18,8 @@ _SMALL = {
         "eighteen nineteen".split()
     )
 } | {"oh": 0}
+DIGIT_WORDS = frozenset([*list(_SMALL)[:10], "oh"])
+"""Words of single digits, which are said twice where a digit stands twice."""
 _TENS = {
     word: 10 * value
     for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
