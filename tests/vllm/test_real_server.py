@@ -169,8 +169,9 @@ def test_every_side_is_labelled_or_counted(label, labelled):
     assert len(calls) == CALLS and len(rows) == CALLS * len(SIDES)
     for row in rows:
         assert row["status"] in {OK, NO_FACTS, NO_TOPIC, NO_TURNS, *NO_USABLE_ANSWER}
-        assert row["labeler"] == label.model and row["request_key"] in label.replies
-        assert len(row["prompts"]) == {OK: 3, NO_TOPIC: 1}.get(row["status"], 2)
+        assert row["request_key"] in label.replies
+        assert row["labeler"] == label.model or row["status"] in NO_USABLE_ANSWER
+        assert len(row["prompts"]) == 3 if row["status"] == OK else 1 <= len(row["prompts"]) <= 2
         assert all(re.fullmatch(r"You enjoy having a good conversation\.[^\n<>]*", prompt) for prompt in row["prompts"])
     rejects = {(row["call_id"], row["reason"]) for row in label.work.read("rejects").to_pylist()}
     assert rejects == {(row["call_id"], row["status"]) for row in rows if row["status"] in NO_USABLE_ANSWER}
