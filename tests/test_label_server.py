@@ -176,7 +176,7 @@ def test_an_interpreter_that_is_not_there(fake, tmp_path):
 
 def test_an_argument_that_vllm_does_not_know(fake):
     with (
-        pytest.raises(ServerFailed, match=r"unrecognized arguments: --no-such(.|\n)*--vllm-arg"),
+        pytest.raises(ServerFailed, match=r"unrecognized arguments: --no-such(.|\n)*--vllm-args"),
         fake.server(extra=["--no-such"]),
     ):
         pass

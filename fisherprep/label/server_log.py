@@ -17,12 +17,12 @@ _ADVICE = (
      "{python} has no vLLM: install it there (pip install 'fisherprep[label]'), or name the interpreter of an "
      "environment that has it with --vllm-python"),
     (r"unrecognized arguments|error: argument",
-     "this version of vLLM does not know one of the arguments: see --vllm-arg, and `{python} -m "
+     "this version of vLLM does not know one of the arguments: see --vllm-args, and `{python} -m "
      "vllm.entrypoints.openai.api_server --help`"),
     (r"out of memory|OutOfMemoryError|No available memory for the cache|Free memory on device|Cannot allocate memory"
      r"|bad_alloc|Not enough memory|Available memory on node",
      "the model does not fit in memory: use a smaller model, a shorter --context-length, more GPUs "
-     "(--tensor-parallel), or --vllm-arg=--gpu-memory-utilization=..."),
+     "(--tensor-parallel), or --vllm-args '--gpu-memory-utilization ...'"),
     (r"KV cache is needed, which is larger|is greater than the derived max_model_len"
      r"|larger than the maximum number of tokens that can be stored",
      "the context does not fit: give a shorter --context-length"),
