@@ -388,7 +388,7 @@ def test_a_lost_server_is_status_1_after_the_table(work, tokenizer):
     with FakeServer(lambda body, nth: error(401, "no") if nth > 12 else sound(body, nth)) as server:
         result = command(work, "--server", server.url, "--checkpoint", tokenizer, "--concurrency", "1")
     assert result.exit_code == 1 and "run the same command again" in result.output
-    assert "rejected" not in result.output and f"server lost: {server.url}" in result.output
+    assert "server lost" in result.output and "rejected" not in result.output
 
 
 @pytest.mark.parametrize(
