@@ -35,6 +35,9 @@ _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
 )
 
+_PER_CLIENT = 8
+"""Requests in flight per httpx client."""
+
 
 class AllServersLost(RuntimeError):
     """No server is left to ask."""
@@ -57,7 +60,9 @@ class _Failed(Exception):
 @dataclass
 class _Server:
     at: Endpoint
-    http: httpx.AsyncClient
+    clients: list[httpx.AsyncClient]
+    free: list[httpx.AsyncClient]
+    """a place for each further request that may be in flight; the last one was used last, so its connection is open"""
     in_flight: int = 0
     failures: int = 0
     refusals: int = 0
@@ -86,7 +91,7 @@ class ServerPool:
     def __init__(self, endpoints: Sequence[Endpoint], limits: Limits) -> None:
         self.limits = limits
         self.traffic = Traffic()
-        self._servers = [_Server(at, self._http(at)) for at in dict.fromkeys(endpoints)]
+        self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
         self._freed = asyncio.Condition()
 
     @property
@@ -94,17 +99,24 @@ class ServerPool:
         """Requests that can be in flight at once, over all servers."""
         return self.limits.concurrency * len(self._servers)
 
-    def _http(self, at: Endpoint) -> httpx.AsyncClient:
-        # A server may close an idle connection just as we send; vLLM's does so after 5 s.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3.0)
-        return httpx.AsyncClient(limits=limits, **at.http_options(self.limits.timeout_s))
+    def _server(self, at: Endpoint) -> _Server:
+        # An httpx client looks through all its connections at each request, so each has a few only. A server may close
+        # an idle connection just as we send; vLLM's does so after 5 s.
+        kept = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3.0)
+        options = at.http_options(self.limits.timeout_s) | {"verify": httpx.create_ssl_context()}
+        sizes = [_PER_CLIENT] * (self.limits.concurrency // _PER_CLIENT)
+        if rest := self.limits.concurrency % _PER_CLIENT:
+            sizes.append(rest)
+        clients = [httpx.AsyncClient(limits=kept, **options) for _ in sizes]
+        return _Server(at, clients, [http for http, size in zip(clients, sizes, strict=True) for _ in range(size)])
 
     async def __aenter__(self) -> ServerPool:
         return self
 
     async def __aexit__(self, kind: type | None, err: BaseException | None, trace: TracebackType | None) -> None:
         for server in self._servers:
-            await server.http.aclose()
+            for http in server.clients:
+                await http.aclose()
 
     async def ask(self, body: dict[str, Any]) -> Reply:
         """The reply to a chat completion request; a failure of this request alone is a reply too.
@@ -115,10 +127,10 @@ class ServerPool:
         content = json.dumps(body).encode()
         failed = put_off = 0
         while True:
-            server = await self._acquire()
+            server, http = await self._acquire()
             began = asyncio.get_running_loop().time()
             try:
-                reply = await self._send(server, content)
+                reply = await self._send(server.at, http, content)
                 self._count_reply(server, reply)
                 return reply
             except _Busy as busy:
@@ -134,10 +146,10 @@ class ServerPool:
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
             finally:
-                await self._release(server)
+                await self._release(server, http)
             await asyncio.sleep(self.limits.wait_s(failed) if failed else 0)
 
-    async def _acquire(self) -> _Server:
+    async def _acquire(self) -> tuple[_Server, httpx.AsyncClient]:
         """A place at the server with the fewest requests in flight; waits while all are full or rest."""
         async with self._freed:
             while True:
@@ -145,19 +157,20 @@ class ServerPool:
                 if not alive:
                     raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
                 now = asyncio.get_running_loop().time()
-                free = [s for s in alive if s.in_flight < self.limits.concurrency and s.resting_until <= now]
+                free = [s for s in alive if s.free and s.resting_until <= now]
                 if free:
                     server = min(free, key=lambda s: s.in_flight)
                     server.in_flight += 1
-                    return server
+                    return server, server.free.pop()
                 rests = [server.resting_until - now for server in alive if server.resting_until > now]
                 try:
                     await asyncio.wait_for(self._freed.wait(), min([1.0, *rests]))
                 except TimeoutError:
                     continue
 
-    async def _release(self, server: _Server) -> None:
+    async def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
         server.in_flight -= 1
+        server.free.append(http)
         async with self._freed:
             if server.lost is None:
                 self._freed.notify()
@@ -189,7 +202,7 @@ class ServerPool:
         self.traffic.tokens_in += reply.tokens_in
         self.traffic.tokens_out += reply.tokens_out
 
-    async def _send(self, server: _Server, content: bytes) -> Reply:
+    async def _send(self, at: Endpoint, http: httpx.AsyncClient, content: bytes) -> Reply:
         """One try.
 
         Raises:
@@ -199,11 +212,11 @@ class ServerPool:
         limit = self.limits.max_reply_bytes
         reply = bytearray()
         headers = {"content-type": "application/json"}
-        url = f"{server.at.url}/chat/completions"
+        url = f"{at.url}/chat/completions"
         try:
             async with (
                 asyncio.timeout(self.limits.timeout_s),
-                server.http.stream("POST", url, content=content, headers=headers) as response,
+                http.stream("POST", url, content=content, headers=headers) as response,
             ):
                 async for part in response.aiter_bytes():
                     reply += part
@@ -212,12 +225,12 @@ class ServerPool:
         except TimeoutError as err:
             raise _Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
         except (httpx.ConnectError, httpx.ConnectTimeout) as err:
-            raise _Failed(server.at.said(err), unheard=True) from err
+            raise _Failed(at.said(err), unheard=True) from err
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as err:
-            raise _Failed(server.at.said(err)) from err
+            raise _Failed(at.said(err)) from err
         if response.status_code == 200:
-            return _reply(bytes(reply), server.at)
-        return _refusal(response, bytes(reply), server.at, self.limits)
+            return _reply(bytes(reply), at)
+        return _refusal(response, bytes(reply), at, self.limits)
 
 
 def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
