@@ -28,7 +28,7 @@ from fisherprep.label.numbers import Run, runs
 from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 MAX_UNSAID = 0.0
-"""Share of a fact's hard words that need not be said: one of four. Measured in docs/labels.md."""
+"""Share of a fact's hard words that need not be said: none. docs/labels.md has what other shares would let through."""
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
