@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideAnswer
-from fisherprep.label.claims import contradiction, name_said, read_claim, unsaid
+from fisherprep.label.claims import name_said, read_claim, unsaid
+from fisherprep.label.contradiction import contradiction
 from fisherprep.label.evidence import Evidence, evidence_of
 from fisherprep.label.lexicon import NOT_NAMES, word_set
 from fisherprep.label.numbers import runs
