@@ -1,4 +1,4 @@
-"""A fact taken apart into what has to be proved, and the comparison with what was said."""
+"""A fact taken apart into what has to be proved, and whether it was said at all."""
 
 from __future__ import annotations
 
