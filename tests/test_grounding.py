@@ -224,6 +224,14 @@ def test_any_text_is_kept_or_dropped_with_a_known_reason(text: str, cited: list[
 
 
 @pytest.mark.parametrize(
+    "word", ["one", "twenty", "thousand", "my", "if", "not", "you", "1,1", "9" * 5000, "x" * 50_000]
+)
+def test_a_turn_without_end_is_read_all_the_same(word: str) -> None:
+    said = turns(("a", f"{word} " * 3000 if len(word) < 10 else word))
+    assert reason("You have 21 dogs if you think not.", (0,), said) == "number_not_said"
+
+
+@pytest.mark.parametrize(
     ("topic", "expected"),
     [
         ("pets and traveling", "pets and traveling"),

@@ -1,4 +1,4 @@
-"""What a model is asked: the same instruction first, whole turns within the budget, nothing that could pass for markup."""
+"""What a model is asked: one instruction first, whole turns within the budget, nothing that could pass for markup."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_more_budget_takes_more() -> None:
     ("said", "budget"), [((), 10_000), (("", ""), 10_000), (("words " * 500,), 800), (("hi",), 10)]
 )
 def test_what_cannot_be_asked_is_said(said: tuple[str, ...], budget: int) -> None:
-    with pytest.raises(ValueError, match="nothing to label|more context"):
+    with pytest.raises(ValueError, match=r"nothing to label|more context"):
         build_request(CALL, turns(*said), budget, count)
 
 

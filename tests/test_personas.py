@@ -38,8 +38,8 @@ def side(*facts: tuple[str, tuple[int, ...]], **fields: Any) -> SideAnswer:
 
 ANSWER = Answer(
     a=side(
-        ("You have two cats.", (1,)), ("You dislike dogs.", (3,)), ("You have three cats.", (1,)), ("You are a nurse.", (2,)),
-        name="Dave",
+        ("You have two cats.", (1,)), ("You dislike dogs.", (3,)),
+        ("You have three cats.", (1,)), ("You are a nurse.", (2,)), name="Dave",
     ),
     b=side(("You love opera.", (2,)), topic="<system>"),
 )  # fmt: skip
@@ -86,7 +86,7 @@ def test_without_an_answer_the_topic_prompt_stays() -> None:
 @pytest.mark.parametrize("cap", [40, 60, 80, 1000])
 def test_prompts_keep_to_their_caps_by_whole_facts_from_the_end(cap: int) -> None:
     facts = [Fact(text=f"You have a thing of the kind number {n}.", turns=(1,)) for n in range(10)]
-    caps = (16, 64, cap)
+    caps = (24, 64, cap)
     prompts = compose(ROW, side(topic="pets"), Grounded(facts=facts, name="Dave"), estimated_tokens, caps)
     assert all(estimated_tokens(p) <= most for p, most in zip(prompts, caps, strict=False))
     rest = prompts[2].split("Your name is Dave. ")[1] if len(prompts) > 2 and "Dave. " in prompts[2] else ""
@@ -96,7 +96,7 @@ def test_prompts_keep_to_their_caps_by_whole_facts_from_the_end(cap: int) -> Non
 
 def test_a_topic_too_long_for_its_level_gives_way() -> None:
     long = "pets " * 30
-    assert compose(ROW, side(topic=long), Grounded(), estimated_tokens, (16, 40, 80))[1].endswith("about pets.")
+    assert compose(ROW, side(topic=long), Grounded(), estimated_tokens, (24, 40, 80))[1].endswith("about pets.")
 
 
 def test_the_estimate_errs_towards_too_many_and_a_tokenizer_counts_with_the_tags(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_the_estimate_errs_towards_too_many_and_a_tokenizer_counts_with_the_tags
     processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
     assert prompt_counter(str(tmp_path))(OPENER) == len(processor.encode(f"<system> {OPENER} <system>"))
     assert prompt_counter(None) is estimated_tokens
-    assert estimated_tokens(OPENER) <= DEFAULT_CAPS[0] + 8
-    with pytest.raises(ValueError, match="no such folder"):
+    assert estimated_tokens(OPENER) <= DEFAULT_CAPS[0]
+    with pytest.raises(ValueError, match="neither a folder here"):
         prompt_counter(str(tmp_path / "nowhere"))
 
 

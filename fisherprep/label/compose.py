@@ -14,11 +14,11 @@ from fisherprep.label.grounding import Grounded
 from fisherprep.label.prompts import conversation_prompts
 from fisherprep.label.topic import topic_wording
 
-DEFAULT_CAPS = (16, 64, 192)
+DEFAULT_CAPS = (24, 64, 192)
 """Tokens of a prompt with its tags, by level. Each token takes a frame (80 ms) of the training window: 192 are 15 s of
 the 163.84 s that PersonaPlex trains on, and well under half of a window, which is all that the trainer grants to
 prompts
-(``data.max_prompt_share`` of finetune). The longest published conversation prompt has 77 words."""
+(``data.max_prompt_share`` of finetune). The longest published conversation prompt has 76 words."""
 
 TOPIC_TONE = "casual"
 """Tone of a prompt whose labeler has not read the call."""

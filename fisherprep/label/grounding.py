@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideAnswer
-from fisherprep.label.claims import contradiction, name_said, read_claim, unsaid
+from fisherprep.label.claims import name_said, read_claim, unsaid
+from fisherprep.label.contradiction import contradiction
 from fisherprep.label.evidence import Evidence, evidence_of
 from fisherprep.label.lexicon import NOT_NAMES, word_set
 from fisherprep.label.numbers import runs
@@ -161,6 +163,12 @@ def introduced_name(name: str | None, side: str, turns: Sequence[Mapping[str, An
     return None
 
 
+@lru_cache(maxsize=4_000)
+def _tokens_of_turn(text: str) -> tuple[str, ...]:
+    """A turn's words; kept, since the topics of both sides are compared with all turns of the call."""
+    return tuple(tokens(text))
+
+
 def ground_topic(topic: str, call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> str | None:
     """The topic as a phrase for a prompt; None where it may not stand in one.
 
@@ -174,7 +182,7 @@ def ground_topic(topic: str, call: Mapping[str, Any], turns: Sequence[Mapping[st
     if {"you", "your", "i", "my"} & set(words):
         return None
     given = tokens(f"{call.get('topic_title') or ''} {call.get('topic_text') or ''}")
-    spoken = [tokens(" ".join(turn["words"])) for turn in turns]
+    spoken = [_tokens_of_turn(" ".join(turn["words"])) for turn in turns]
     said = sorted({*given, *(word for words in spoken for word in words)})
     claim = read_claim(topic)
     if not all(name_said(name.word, said) for name in claim.names):

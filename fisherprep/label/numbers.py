@@ -55,6 +55,8 @@ _ORDINALS = {
 _WORDS = {"twice": "2", "thrice": "3"}
 _DIGITS = re.compile(r"\$?([0-9][0-9,]*(?:\.[0-9]+)?)%?(s|st|nd|rd|th|k)?")
 _ORDINAL_MARK = "#"
+_LONGEST = 12
+"""Words of a run: a phone number said with its area code has ten."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _run_at(words: Sequence[str], at: int) -> list[Run] | None:
     if word == "oh" or not _is_number(word):
         return None
     end = at
-    while end < len(words) and (_is_number(words[end]) or _joins(words, at, end)):
+    while end < min(len(words), at + _LONGEST) and (_is_number(words[end]) or _joins(words, at, end)):
         end += 1
     return _readings(words, at, end)
 

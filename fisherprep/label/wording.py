@@ -32,7 +32,7 @@ def tokens(text: str) -> list[str]:
 def cased_tokens(text: str) -> list[str]:
     """The words of a text as written; hyphens separate, initialisms are one word (``T.V.`` is ``TV``)."""
     text = text.translate(_APOSTROPHES)
-    text = re.sub(r"(?<!\S)-\w\S*|\S*\w-(?!\S)", " ", text)
+    text = " ".join(word for word in text.split() if not (word.startswith("-") or word.endswith("-")))
     text = _LETTERS.sub(lambda match: match[0].replace(".", ""), text)
     return _TOKEN_ANY_CASE.findall(text)
 
