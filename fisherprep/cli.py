@@ -44,7 +44,7 @@ def main() -> None:
     The way through:
       fisherprep ingest /ldc/fisher          conversations and turns
       fisherprep align                       word times
-      fisherprep label --labeler topic       persona prompts
+      fisherprep label --model NAME          persona prompts
       fisherprep encode                      Mimi codes and text tokens
       python -m finetune.run --mix fisher:0.7,coffee:0.3
     """

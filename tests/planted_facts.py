@@ -1,8 +1,8 @@
 """Calls with answers whose every fact is known to be true or planted: what the grounding rules are measured on.
 
 An item is something a caller says (perhaps asked for), true statements about it as a person would write them in the
-second person, and false ones. ``{n}`` is a number (words in speech, words or digits in facts), ``{c}`` a city, ``{s}`` a
-state, ``{f}`` a first name. ``TUNED`` is the family that rules and word lists were written against; ``HELD_OUT`` was
+second person, and false ones. ``{n}`` is a number (words in speech, words or digits in facts), ``{c}`` a city, ``{s}``
+a state, ``{f}`` a first name. ``TUNED`` is the family that rules and word lists were written against; ``HELD_OUT`` was
 written separately and is only measured.
 """
 
@@ -42,11 +42,29 @@ STATES = (
 )
 NAMES = ("dave", "karen", "raul", "beth", "walter", "priya", "kevin", "joanne", "greg", "marisol", "tyrone", "anita")
 NUMBERS = (2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15, 16, 18, 21, 23, 25, 30, 34, 42)
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "- - twenty thirty forty".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ("", "", "twenty", "thirty", "forty")
 _DISFLUENCIES = ("uh", "um", "you know", "i mean", "like")
 _INVENTED = (
     "You work as a helicopter pilot.", "You have a pet tarantula.", "You were born in Portugal.", "You collect stamps.",
@@ -165,13 +183,20 @@ def _filled(template: str, slots: dict[str, Any], spoken: bool, rng: Random) -> 
 
 def _disfluent(text: str, rng: Random) -> str:
     words = text.split()
+
+    def somewhere() -> int:
+        """Not inside a number."""
+        return rng.choice(
+            [at for at in range(len(words)) if at == 0 or words[at - 1] not in (*_TENS, "two", "hundred")]
+        )
+
     if rng.random() < 0.4:
-        words.insert(rng.randrange(len(words)), rng.choice(_DISFLUENCIES))
+        words.insert(somewhere(), rng.choice(_DISFLUENCIES))
     if rng.random() < 0.3:
         at = rng.randrange(len(words))
         words.insert(at, words[at])
     if rng.random() < 0.2:
-        words.insert(rng.randrange(len(words)), rng.choice("bdmst") + "-")
+        words.insert(somewhere(), rng.choice("bdmst") + "-")
     return " ".join(words)
 
 
@@ -204,7 +229,7 @@ def _planted(side: str, spoken: list[_Spoken], turns: list[dict[str, Any]], rng:
         text = _filled(rng.choice(other.item.true or ("You work for the post office.",)), other.slots, False, rng)
         yield Told(side, text, (other.turn,), False, "other side's turn")
         yield Told(side, text, (*cited(), other.turn), False, "other side's turn among own")
-        away = rng.choice([s for s in own])
+        away = rng.choice(own)
         yield Told(side, text, (away.turn,), False, "other side's fact, own turn")
     for mine in own:
         text = _filled(rng.choice(mine.item.true or ("You have a brother.",)), mine.slots, False, rng)

@@ -17,7 +17,7 @@ class Item:
     """Items about the same thing are never in one call, where one would prove the other's statements."""
 
 
-TUNED = (
+_FIRST = (
     Item(
         "i live in {c} now but i grew up in {s}",
         ("You live in {c} and grew up in {s}.", "You grew up in {s}.", "You currently live in {c}."),
@@ -56,6 +56,7 @@ TUNED = (
         "my sister is a nurse she lives in {c}",
         ("Your sister is a nurse.", "Your sister lives in {c}."),
         ("You are a nurse.", "You live in {c}.", "Your brother is a nurse.", "Your sister is a doctor."),
+        about="sisters",
     ),
     Item(
         "i don't like meetings they're such a waste of time",
@@ -224,7 +225,7 @@ TUNED = (
     ),
 )
 
-HELD_OUT = (
+_SECOND = (
     Item(
         "well i was raised on a farm outside of {c} we had cows and chickens and all that",
         ("You were raised on a farm outside of {c}.", "You grew up on a farm.", "Your family had cows and chickens."),
@@ -243,9 +244,10 @@ HELD_OUT = (
     ),
     Item(
         "there's {n} of us i've got sisters all over the place one's in {c} one's in {s}",
-        ("You have a sister in {c}.", "One of your sisters is in {s}.", "You have several sisters."),
+        ("You have a sister in {c}.", "Your sisters are in {c} and {s}.", "You have several sisters."),
         ("You have a brother in {c}.", "You live in {c} with your parents.", "You are an only child."),
         "do you come from a big family",
+        "sisters",
     ),
     Item(
         "nope never married and no plans to either",
@@ -267,7 +269,7 @@ HELD_OUT = (
     ),
     Item(
         "oh i can't stand reality shows i turn them right off",
-        ("You cannot stand reality shows.", "You dislike reality shows.", "You turn reality shows off."),
+        ("You cannot stand reality shows.", "You dislike reality shows.", "You can't stand reality shows."),
         ("You love reality shows.", "You enjoy watching reality shows.", "You star in a reality show."),
         "do you watch any of those shows",
     ),
@@ -283,7 +285,7 @@ HELD_OUT = (
     ),
     Item(
         "i wish we had a pool it gets so hot here in {s}",
-        ("You wish you had a pool.", "It gets hot where you live in {s}.", "You live in {s}, where it gets hot."),
+        ("You wish you had a pool.", "You live in {s}, where it gets so hot."),
         ("You have a pool.", "You swim in your pool every day.", "You think it is too cold in {s}."),
     ),
     Item(
@@ -305,7 +307,6 @@ HELD_OUT = (
         "we drove out to yellowstone with the kids back in june it took us {n} days",
         (
             "You drove to Yellowstone with your kids in June.",
-            "It took you {n} days to drive to Yellowstone.",
             "You took a trip to Yellowstone.",
         ),
         ("You drove to Yosemite in June.", "You live in Yellowstone.", "You flew to Yellowstone in August."),
@@ -321,14 +322,14 @@ HELD_OUT = (
         "i'm going back to school for my masters in social work",
         (
             "You are going back to school for a master's in social work.",
-            "You are studying for a master's in social work.",
+            "You will go back to school for a master's in social work.",
         ),
         ("You have a master's in history.", "You dropped out of school.", "You teach social studies."),
         "are you a student",
     ),
     Item(
         "i take the bus to work 'cause i don't have a license",
-        ("You take the bus to work.", "You do not have a license.", "You don't have a driver's license."),
+        ("You take the bus to work.", "You do not have a license.", "You don't have a license."),
         ("You have a license.", "You drive to work.", "You take the train to work."),
     ),
     Item(
@@ -349,14 +350,13 @@ HELD_OUT = (
         (
             "You cut hair in your basement.",
             "You have known some of your regulars forever.",
-            "You work as a hairdresser.",
         ),
         ("You cut grass for a living.", "You rent out your garage."),
         "so what do you do",
     ),
     Item(
         "i break out in hives if i eat shrimp",
-        ("You break out in hives if you eat shrimp.", "You cannot eat shrimp."),
+        ("You break out in hives if you eat shrimp.", "You break out in hives when you eat shrimp."),
         ("You love eating shrimp.", "You break out in hives if you eat peanuts."),
     ),
     Item(
@@ -396,14 +396,14 @@ HELD_OUT = (
     ),
     Item(
         "we're expecting our first in march",
-        ("You are expecting your first child in March.", "You are expecting a baby in March."),
+        ("You are expecting your first child in March.", "You are expecting in March."),
         ("You are expecting twins in March.", "You have {n} children.", "You are expecting your first child in July."),
         "do you two have kids",
         about="kids",
     ),
     Item(
         "my knees are shot so i can't run anymore i just walk the dog",
-        ("You can't run anymore because of your knees.", "You walk your dog.", "You have bad knees."),
+        ("You can't run anymore because of your knees.", "You walk your dog.", "Your knees are shot."),
         ("You run every day.", "You walk your cat.", "Your back is bad."),
         "do you exercise",
         about="pets",
@@ -427,5 +427,171 @@ HELD_OUT = (
         ),
         ("You do not keep kosher at home.", "You are a vegetarian at home."),
         "do you eat out much",
+    ),
+)
+
+TUNED = _FIRST + _SECOND
+"""What rules and word lists were written against: the second half was held out until the rules stood."""
+
+HELD_OUT = (
+    Item(
+        "i deliver mail out in the country i've had the same route for {n} years",
+        (
+            "You deliver mail in the country.",
+            "You have had the same mail route for {n} years.",
+            "You are a mail carrier in the country.",
+        ),
+        ("You deliver pizza.", "You have had the same route for two months.", "You used to deliver mail."),
+        "what's your job",
+        "job",
+    ),
+    Item(
+        "my folks split up when i was {n} and i went to live with my grandma in {s}",
+        ("Your parents split up when you were {n}.", "You went to live with your grandmother in {s}."),
+        (
+            "Your parents are still together.",
+            "You live with your uncle.",
+            "Your grandmother split up with your grandfather.",
+        ),
+    ),
+    Item(
+        "i'm not much for sports but my boyfriend's a huge yankees fan",
+        ("You are not much for sports.", "Your boyfriend is a huge Yankees fan."),
+        ("You are a huge Yankees fan.", "Your boyfriend is a huge Mets fan.", "You love sports."),
+        "do you follow any teams",
+        "sports",
+    ),
+    Item(
+        "i collect old records i must have about {n} hundred of them",
+        ("You collect old records.", "You have about {n} hundred records."),
+        ("You collect old coins.", "You do not collect records.", "You sell records on the internet."),
+        "what are you into",
+    ),
+    Item(
+        "we homeschool all {n} of ours and i wouldn't have it any other way",
+        ("You homeschool your {n} children.", "You homeschool your children."),
+        ("You send your children to school.", "You have never homeschooled.", "You homeschool your nieces."),
+        "where do your kids go to school",
+        "kids",
+    ),
+    Item(
+        "i was laid off from the plant in {c} and i've been looking ever since",
+        (
+            "You were laid off from a plant in {c}.",
+            "You lost your job at the plant.",
+            "You have been looking since you were laid off.",
+        ),
+        ("You work at a plant in {c}.", "You own a plant.", "You were promoted at the plant."),
+        "so what do you do",
+        "job",
+    ),
+    Item(
+        "i can't swim i've been scared of the water ever since i fell in a lake",
+        ("You can't swim.", "You are scared of the water.", "You have been afraid of water since you fell in a lake."),
+        ("You can swim.", "You are not scared of the water.", "You love to swim in the ocean."),
+    ),
+    Item(
+        "we foster dogs for the shelter right now we've got {n} in the house",
+        ("You foster dogs for a shelter.", "You have {n} dogs in the house."),
+        ("You foster children.", "You have {n} cats in the house.", "You never foster dogs."),
+        "any animals",
+        "pets",
+    ),
+    Item(
+        "my mother in law moved in with us after her stroke so it's pretty crowded",
+        (
+            "Your mother-in-law moved in with you after her stroke.",
+            "Your mother-in-law had a stroke.",
+            "Your mother-in-law lives with you.",
+        ),
+        ("You had a stroke.", "Your father-in-law moved in with you.", "You moved in with your mother-in-law."),
+    ),
+    Item(
+        "i voted for the other guy but i support the troops no matter what",
+        ("You support the troops.",),
+        ("You do not support the troops.", "You served with the troops in Korea."),
+    ),
+    Item(
+        "i teach third grade here in {c} and believe me those kids need more than they get",
+        (
+            "You teach third grade in {c}.",
+            "You are a third grade teacher.",
+            "You believe your kids at school need more than they get.",
+        ),
+        ("You teach fifth grade in {c}.", "You do not teach.", "You teach third grade in London."),
+        "what do you do",
+        "job",
+    ),
+    Item(
+        "i'd rather stay in and rent a movie than go out to the theater",
+        ("You would rather stay in and rent a movie.", "You prefer renting a movie to going out to the theater."),
+        ("You own a theater.", "You never rent a movie.", "You would rather stay in and read a novel."),
+        "do you go to the movies",
+    ),
+    Item(
+        "i've been sober {n} years this june one day at a time you know",
+        ("You have been sober for {n} years.", "You are sober."),
+        ("You are not sober.", "You have been sober for {n} weeks.", "You have been married for {n} years."),
+    ),
+    Item(
+        "i married my high school sweetheart {f} we've been in the same house since we got back from the honeymoon",
+        ("You married your high school sweetheart {f}.", "You have been in the same house since your honeymoon."),
+        (
+            "You divorced your high school sweetheart.",
+            "You married your college roommate.",
+            "Your sweetheart never married you.",
+        ),
+        "are you married",
+        "spouse",
+    ),
+    Item(
+        "i get up at four in the morning to bake bread for the restaurant",
+        (
+            "You get up at four in the morning to bake bread.",
+            "You bake bread for a restaurant.",
+            "You get up at 4 in the morning.",
+        ),
+        ("You get up at nine in the morning.", "You never bake bread.", "You bake cakes for weddings."),
+        "do you work",
+        "job",
+    ),
+    Item(
+        "i'm half irish and half italian so we eat all day and argue all night",
+        ("You are half Irish and half Italian.", "You are part Italian.", "You have Irish and Italian roots."),
+        ("You are half German.", "You are not Italian.", "You were born in Dublin."),
+    ),
+    Item(
+        "i don't fly i take the train everywhere even down to see my brother in florida",
+        ("You do not fly.", "You take the train to see your brother in Florida.", "You have a brother in Florida."),
+        (
+            "You fly everywhere.",
+            "You live in Florida.",
+            "You have a sister in Florida.",
+            "You take the bus everywhere.",
+        ),
+    ),
+    Item(
+        "my oldest just got his license god help me and the other two aren't far behind",
+        ("Your oldest just got his license.",),
+        ("You just got your license.", "Your youngest just got his license.", "Your oldest lost his license."),
+        "how old are yours",
+        "kids",
+    ),
+    Item(
+        "i lost about {n} pounds on that low carb thing but i gained it all back",
+        (
+            "You lost {n} pounds on a low carb diet.",
+            "You gained back all the weight you lost.",
+            "You lost about {n} pounds.",
+        ),
+        ("You never lost any pounds.", "You lost {n} dollars.", "You weigh {n} pounds."),
+        "have you ever been on a diet",
+    ),
+    Item(
+        "no no pets the landlord won't allow it",
+        ("You have no pets.", "Your landlord does not allow pets."),
+        ("You have pets.", "Your landlord allows pets.", "You have two cats."),
+        "do you have any pets",
+        "pets",
     ),
 )

@@ -141,6 +141,11 @@ def test_a_server_that_always_fails_is_given_up():
         ask(lambda body, nth: error(500, "broken"), 8, limits)
 
 
+def test_a_server_that_rejects_everything_is_given_up():
+    with pytest.raises(AllServersLost, match="rejects every request: status 400: reasoning_effort"):
+        ask(lambda body, nth: error(400, "reasoning_effort is not known here"), 40)
+
+
 def test_requests_that_fail_together_count_once():
     """64 requests in flight when a server stumbles once are no 64 failures in a row."""
     replies, traffic = ask(first(Act(drop=True), 64), 64, replace(QUICK, concurrency=64))

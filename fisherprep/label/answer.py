@@ -139,7 +139,8 @@ def parse_answer(text: str) -> Answer:
         try:
             return Answer.model_validate(value)
         except ValidationError as err:
-            problem = _problems(err)
+            if attempt == 0 or not {"a", "b"}.isdisjoint(value):  # else a part of a broken answer
+                problem = _problems(err)
         at = text.find("{", end)
     raise ValueError(
         f'{problem}; expected one JSON object {{"a": {{...}}, "b": {{...}}}}, each with tone, topic, name and facts, '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +83,49 @@ class Claim:
 
 
 _PAST_IRREGULAR = frozenset(
-    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran ate spoke "
-    "broke chose flew sold told said spent lost met paid brought built heard held slept stood won wore sent got".split()
+    [
+        "went",
+        "grew",
+        "taught",
+        "drove",
+        "bought",
+        "thought",
+        "knew",
+        "saw",
+        "took",
+        "made",
+        "came",
+        "gave",
+        "found",
+        "felt",
+        "left",
+        "kept",
+        "began",
+        "wrote",
+        "ran",
+        "ate",
+        "spoke",
+        "broke",
+        "chose",
+        "flew",
+        "sold",
+        "told",
+        "said",
+        "spent",
+        "lost",
+        "met",
+        "paid",
+        "brought",
+        "built",
+        "heard",
+        "held",
+        "slept",
+        "stood",
+        "won",
+        "wore",
+        "sent",
+        "got",
+    ]
 )
 
 
@@ -112,7 +154,7 @@ def read_claim(text: str) -> Claim:
 def _names(cased: Sequence[str]) -> list[Name]:
     names: list[Name] = []
     place = False
-    for before, token in zip(cased, cased[1:], strict=False):
+    for before, token in itertools.pairwise(cased):
         if not any(c.isupper() for c in token) or token in ("I", "You", "Your"):
             place = token.lower() in LOCATING or (place and token.lower() in ("the", "a", "an", "and", "or"))
             continue
@@ -194,15 +236,20 @@ def _number_said(number: Number, said: Said) -> bool:
     """Whether the number was said, and counts the same thing there."""
     for clause in said.clauses:
         for run in runs(clause.words):
-            if not run.values.isdisjoint(number.values) and _same_count(number.counts, _counts(clause.words, run)):
+            if not run.values.isdisjoint(number.values) and _same_count(number.counts, clause.words, run):
                 return True
         if number.values == {"1"} and _singular(number.counts, clause.words):
             return True
     return False
 
 
-def _same_count(claimed: Sequence[str], said: Sequence[str]) -> bool:
-    return not claimed or not said or any(proves(s, c) for s in said for c in claimed)
+def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
+    """Whether a number counts what the fact says; "she was fourteen" is an age."""
+    said = _counts(words, run)
+    if not claimed or any(proves(s, c) for s in said for c in claimed):
+        return True
+    age = run.start > 0 and words[run.start - 1] in BEING
+    return not said and (not age or any(stem(word) in _UNITS for word in claimed))
 
 
 def _is_one_of_several(noun: str, said: Said) -> bool:
@@ -315,6 +362,8 @@ def _bond(words: Sequence[str], place: str) -> str | None:
         if words[i] == "been" and words[i + 1] == "to":
             return "visit"
         if (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
+            if "originally" in words[max(0, i - 2) : i]:
+                return "origin"
             moved = bond == "from" and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
             return "origin" if moved else bond
     return None

@@ -1,7 +1,7 @@
 """What was said, clause by clause: whose doing it is, whether it is denied, supposed or over.
 
-Fisher's transcripts have no punctuation, so clauses are cut at subjects ("i", "she", "my sister is") and at conjunctions.
-The same reading serves facts, once "you" is turned into "i". It is a matter of closed word lists
+Fisher's transcripts have no punctuation, so clauses are cut at subjects ("i", "she", "my sister is") and at
+conjunctions. The same reading serves facts, once "you" is turned into "i". It is a matter of closed word lists
 (`fisherprep.label.lexicon`), not of a parser: it is wrong at times, and the rules that use it lean towards dropping.
 """
 
@@ -32,6 +32,8 @@ OWN, NEUTRAL, OTHER, GENERIC, ASKED = "own", "neutral", "other", "generic", "ask
 """Subjects. ``own``: the speaker; ``neutral``: none or "it"; ``other``: somebody else; ``generic``: "you" as anybody;
 ``asked``: the listener, in a question."""
 _POSSESSIVES = word_set("my our his her their the a an this that these those one your")
+_DOUBTED = word_set("think believe feel guess suppose")
+"""What follows "i don't think" is denied."""
 _CARRIED = word_set("if wish hope what where how who why when")
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
 _IMPERSONAL = word_set("it that there this here")
@@ -70,7 +72,7 @@ class Clause:
     @property
     def used_to(self) -> bool:
         """Whether it tells of what was once so ("used to", "retired from"; not "i am used to")."""
-        if any(stem(word) in ENDING for word in self.words):
+        if any(stem(word) in ENDING for word in self.words) or "give up" in " ".join(map(stem, self.words)):
             return True
         pairs = zip(("", *self.words), self.words, self.words[1:], strict=False)
         return any(
@@ -80,7 +82,9 @@ class Clause:
 
 def clauses(words: Sequence[str]) -> list[Clause]:
     """The clauses of a turn's words (as `fisherprep.label.wording.tokens` gives them)."""
-    words = _without_repeats(_without_set_phrases(list(words)))
+    words = _without_repeats(list(words))
+    for _ in range(2):
+        words = _without_repeats(_without_set_phrases(words))
     cuts: dict[int, str | None] = {0: None}
     for at in range(len(words)):
         subject = _subject_at(words, at)
@@ -94,7 +98,8 @@ def clauses(words: Sequence[str]) -> list[Clause]:
     for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
         subject = cuts[start] or subject
         if start < end:
-            found.append(Clause(tuple(words[start:end]), subject))
+            doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
+            found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
             if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
                 found[of] = replace(found[of], disliked=True)
     return found
@@ -111,11 +116,14 @@ def _what_it_is(found: Sequence[Clause]) -> int | None:
 
 
 def _without_set_phrases(words: list[str]) -> list[str]:
+    """The words without set phrases; of "can't get enough" only the negation goes."""
     kept: list[str] = []
     at = 0
     while at < len(words):
         length = next((len(p) for p in _SET_PHRASES if tuple(words[at : at + len(p)]) == p), 0)
         if length:
+            negated = words[at : at + 2] == ["can", "not"]
+            kept += words[at + 2 : at + length] if negated else []
             at += length
         else:
             kept.append(words[at])

@@ -7,7 +7,8 @@ What may go wrong with a request, and what is done about it:
   `Limits.tries` times.
 - Nobody listens: ask again or ask another; it says nothing of the request.
 - Not let in (401, 403) or not the model's server (404): the server is given up at once.
-- Rejected (other 4xx): a reply that says so; asking again would change nothing.
+- Rejected (other 4xx): a reply that says so; asking again would change nothing. A server that rejects one request
+  after another is given up: it does not know an option that all of them have.
 
 A server that fails twice in a row rests, ever longer; after `Limits.failures` failures in a row, with no success
 between, it is given up and the others go on. When none is left, `AllServersLost` says why for each of them.
@@ -59,6 +60,7 @@ class _Server:
     http: httpx.AsyncClient
     in_flight: int = 0
     failures: int = 0
+    refusals: int = 0
     last_failed: float = -1.0
     resting_until: float = 0.0
     lost: str | None = None
@@ -117,8 +119,7 @@ class ServerPool:
             began = asyncio.get_running_loop().time()
             try:
                 reply = await self._send(server, content)
-                server.failures = 0
-                self._count_reply(reply)
+                self._count_reply(server, reply)
                 return reply
             except _Busy as busy:
                 put_off += 1
@@ -178,7 +179,12 @@ class ServerPool:
             again = "" if err.lost else f" ({server.failures} failures in a row)"
             server.lost = self.traffic.lost[server.at.url] = f"{err}{again}"
 
-    def _count_reply(self, reply: Reply) -> None:
+    def _count_reply(self, server: _Server, reply: Reply) -> None:
+        server.failures = 0
+        server.refusals = server.refusals + 1 if reply.failure == REFUSED else 0
+        if server.refusals >= self.limits.refusals and server.lost is None:
+            server.lost = f"rejects every request: {reply.detail}"
+            self.traffic.lost[server.at.url] = server.lost
         self.traffic.answers += not reply.failure
         self.traffic.tokens_in += reply.tokens_in
         self.traffic.tokens_out += reply.tokens_out
@@ -220,7 +226,7 @@ def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits
     Raises:
         _Busy, _Failed: the request was not rejected; the server could not take it.
     """
-    status, said = response.status_code, at.plain(body.decode("utf-8", "replace"))
+    status, said = response.status_code, at.plain(_message(body))
     if status == 429:
         raise _Busy(_retry_after_s(response, limits))
     if status in (401, 403):
@@ -231,6 +237,14 @@ def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits
         raise _Failed(f"status {status}: {said}")
     too_long = status == 413 or _TOO_LONG.search(said) is not None
     return Reply(failure=TOO_LONG if too_long else REFUSED, detail=f"status {status}: {said}")
+
+
+def _message(body: bytes) -> str:
+    """The message in an error as OpenAI-compatible servers word it; else the body."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body.decode("utf-8", "replace")
 
 
 def _retry_after_s(response: httpx.Response, limits: Limits) -> float | None:

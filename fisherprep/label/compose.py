@@ -16,7 +16,8 @@ from fisherprep.label.topic import topic_wording
 
 DEFAULT_CAPS = (16, 64, 192)
 """Tokens of a prompt with its tags, by level. Each token takes a frame (80 ms) of the training window: 192 are 15 s of
-the 163.84 s that PersonaPlex trains on, and well under half of a window, which is all that the trainer grants to prompts
+the 163.84 s that PersonaPlex trains on, and well under half of a window, which is all that the trainer grants to
+prompts
 (``data.max_prompt_share`` of finetune). The longest published conversation prompt has 77 words."""
 
 TOPIC_TONE = "casual"

@@ -34,7 +34,9 @@ REASONS = {
     "other_side": "cites a turn of the other side",
     "number_not_said": "a number is not in the cited turns, or belongs to something else there",
     "place_not_said": "a place is not in the cited turns, or the speaker is otherwise connected with it",
-    "name_not_said": "a name is not in the cited turns; for the name field: the speaker does not introduce themself by it",
+    "name_not_said": (
+        "a name is not in the cited turns; for the name field: the speaker does not introduce themself by it"
+    ),
     "not_supported": "other words that carry the statement are not in the cited turns",
     "about_someone_else": "what the cited turns say is said of somebody else, or asked of the other speaker",
     "contradicted": "affirms what the cited turns deny, or the other way round",
@@ -49,13 +51,16 @@ _ABBREVIATION = re.compile(r"(?:\b(?:St|Ft|Mt|Mr|Mrs|Ms|Dr|Jr|Sr|vs|etc|U\.S|a\.
 _SECOND_PERSON = re.compile(r"(?:You|Your|You're|You've|You'd|You'll)\b")
 _FIRST_PERSON = word_set("i me my mine we us our ours myself ourselves")
 _OTHER_PARTY = re.compile(
-    r"\bthe other (?:speaker|person|party|caller|side|participant|one|guy|woman|man|lady)\b|\bspeaker [ab]\b|\bside [ab]\b"
-    r"|\b(?:conversation|conversational|call|phone|discussion|talking|dialogue) partner\b|\bthe caller\b|\bother speaker"
-    r"|\b(?:this|the|a) (?:phone )?(?:call|conversation|recording|transcript|study|survey)\b|\bthe (?:interviewer|participant)\b",
+    r"\bthe other (?:speaker|person|party|caller|side|participant|one|guy|woman|man|lady)\b|\bspeaker [ab]\b"
+    r"|\bside [ab]\b"
+    r"|\b(?:conversation|conversational|call|phone|discussion|talking|dialogue) partner\b|\bthe caller\b"
+    r"|\bother speaker"
+    r"|\b(?:this|the|a) (?:phone )?(?:call|conversation|recording|transcript|study|survey)\b"
+    r"|\bthe (?:interviewer|participant)\b",
     re.IGNORECASE,
 )
 _OWN_NAME = re.compile(r"(?:Your (?:first |full )?name|You(?: are|'re) (?:named|called)|You go by|You call yourself)\b")
-_INTRODUCED = re.compile(r"\b(?:my (?:first )?name (?:is|'s)|call me|i am|i'm|this is|it is|it's)$")
+_INTRODUCED = re.compile(r"\b(?:my (?:first )?name(?: is|'s)|call me|i am|i'm|this is|it is|it's)$")
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,16 @@ BLOCK_TOKENS = 320
 MIN_BLOCKS = 3
 
 INSTRUCTION = f"""\
-You write persona descriptions for speakers of recorded telephone conversations. Two people who do not know each other, \
-speaker A and speaker B, were asked to talk about a topic. You are given the transcript: one numbered turn per line, in \
+You write persona descriptions for speakers of recorded telephone conversations. Two people who do not know each \
+other, \
+speaker A and speaker B, were asked to talk about a topic. You are given the transcript: one numbered turn per \
+line, in \
 the form "12 A: words of the turn". It is written as spoken: lower case, no punctuation, with fillers, repetitions and \
 broken-off words. Lines in square brackets mark places where turns were left out.
 
 Describe both speakers, each from that speaker's own words alone. Answer with one JSON object and nothing else:
-{{"a": {{"tone": ..., "topic": ..., "name": ..., "facts": [{{"turns": [...], "text": ...}}, ...]}}, "b": {{the same for \
+{{"a": {{"tone": ..., "topic": ..., "name": ..., "facts": [{{"turns": [...], "text": ...}}, ...]}}, "b": {{the same \
+for \
 speaker B}}}}
 
 tone: how this speaker talks in this conversation; one of {", ".join(TONES)}.
@@ -35,12 +38,14 @@ topic: what the conversation is about, as a short noun phrase of 2 to 10 words t
 such as "eating at home versus dining out". Lower case except for names; no full stop.
 name: the speaker's own first name if the speaker says it ("my name is", "this is", "i'm"), with a capital; else null. \
 Never a last name, and never the name by which only the other speaker calls them.
-facts: up to {MAX_FACTS} facts about this speaker, the most telling first; an empty list if there are none. Of each fact:
+facts: up to {MAX_FACTS} facts about this speaker, the most telling first; an empty list if there are none. Of each \
+fact:
 - text: one short sentence in the second person, beginning with "You" or "Your", at most {MAX_FACT_CHARS} characters, \
 such as "You have lived in California for 21 years.", "You work as a teacher and have traveled a lot.", "You dislike \
 meetings." Keep the speaker's own nouns, names and numbers; change only the grammar. Write names and places with \
 capitals. One statement per sentence; do not conclude, guess or add anything.
-- turns: the numbers of the turns that prove it, at most 3, all spoken by this speaker. Every name, number and place in \
+- turns: the numbers of the turns that prove it, at most 3, all spoken by this speaker. Every name, number and \
+place in \
 the text must be in these turns.
 Rules for facts:
 - What a speaker asks, supposes, wishes or tells of somebody else is not a fact about the speaker. Say whose it is: \
@@ -142,7 +147,8 @@ def _with_gaps(lines: Sequence[tuple[int, str]], taken: Iterable[int]) -> list[s
 def _spread(costs: Sequence[int], room: int, gap_cost: int) -> set[int]:
     """Positions to take: all if they fit, else blocks at even distances; empty where not one fits.
 
-    The blocks are spans of equal length of the whole text, counted in tokens; a turn belongs to a block if it lies wholly
+    The blocks are spans of equal length of the whole text, counted in tokens; a turn belongs to a block if it lies
+    wholly
     in its span. What turns at the edges leave unused goes to the turns that follow the blocks, one block after another.
     """
     total = sum(costs)

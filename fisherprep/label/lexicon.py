@@ -1,6 +1,7 @@
 """Closed word lists of the grounding rules, for American telephone talk. Everything is lower case.
 
-``STOP`` words carry no fact. ``SOFT`` words are those with which a sentence is turned into the second person (enjoy, work,
+``STOP`` words carry no fact. ``SOFT`` words are those with which a sentence is turned into the second person (enjoy,
+work,
 usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be said.
 """
 
@@ -18,8 +19,9 @@ me my mine myself we us our ours he him his she her hers it its they them their 
 when why how there here am is are was were be been being do does did doing done have has had having will would shall
 should can could may might must ought of in on at by for from to into onto with without within about as than then so and
 or but nor if because since while until though although though's after before during over under up down out off through
-between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also too
-only even still very really quite pretty rather more most much many few several lot lots bit little less least enough
+between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
+too
+only even still very really quite pretty rather more most much many few several lot lots bit little less least
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
 used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
@@ -103,7 +105,7 @@ exercise workout
 jog run
 smoke smoker cigarette
 drink alcohol
-quit stop anymore
+quit stop anymore give
 begin start
 buy purchase
 expensive pricey costly
@@ -145,6 +147,7 @@ play player
 BROADER = {
     general: frozenset(special.split())
     for general, special in {
+        "family": "we our us parent wife husband kid child sister brother son daughter",
         "child": "son daughter boy girl baby toddler teenager teen twin kid stepson stepdaughter",
         "kid": "son daughter boy girl baby toddler teenager teen twin child stepson stepdaughter",
         "son": "boy stepson", "daughter": "girl stepdaughter",
@@ -190,7 +193,8 @@ IRREGULAR = {
 
 KIN = word_set("""
 wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
-children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild grandchildren
+children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
+grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
 boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
 stepdaughter stepmother stepfather stepdad stepmom twin twins sister-in-law brother-in-law mother-in-law father-in-law
@@ -199,7 +203,8 @@ dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owne
 """Whose doings are not the speaker's own."""
 
 THIRD_VERBS = word_set("""
-is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told wants
+is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told
+wants
 wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
 hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
 studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
@@ -210,14 +215,14 @@ SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
 SUPPOSING = word_set("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving")
-SUPPOSING_FACT = SUPPOSING | word_set(
-    "will consider imagine dream think believe like interested going save love prefer"
-)
+SUPPOSING_FACT = SUPPOSING | word_set("will consider imagine dream think believe interested going save when whenever")
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
     "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",
-    "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will", "or something like that",
-    "or anything", "or whatever", "no wonder", "can't complain", "let me see", "you see", "nothing but", "no matter",
+    "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will",
+    "or something like that",
+    "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but",
+    "let me see", "you see", "nothing but", "no matter",
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
 
@@ -251,8 +256,10 @@ SAME_NAMES = (
 NOT_NAMES = word_set("""
 married single divorced engaged widowed fine good great okay sorry glad happy tired sick sure afraid retired working
 calling living from in at on here there home ready back done doing going just not really so very pretty kind sort
-actually also still trying looking thinking talking sitting getting having watching american african italian irish german
-jewish catholic christian muslim mexican chinese japanese indian russian british canadian hispanic asian black white a an
+actually also still trying looking thinking talking sitting getting having watching american african italian irish
+german
+jewish catholic christian muslim mexican chinese japanese indian russian british canadian hispanic asian black white a
+an
 the my your his her it that this what who where always never about amazing crazy funny hard interesting new old young
 student teacher nurse mom dad mother father grandma busy hungry lucky allergic against all like well uh um yeah right
 wrong excited nervous curious surprised originally currently up down out off over under

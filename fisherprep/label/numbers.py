@@ -2,7 +2,8 @@
 
 A run is a stretch of number words. It is read as a cardinal (``two hundred thousand``), as a year said in pairs
 (``nineteen eighty five``), else each number in it stands alone. ``dozen`` is 12, ``twice`` 2; "a couple" and "half" are
-words and no numbers, since neither is a count that a prompt may sharpen. ``a`` and ``one`` are told apart by their users.
+words and no numbers, since neither is a count that a prompt may sharpen. ``a`` and ``one`` are told apart by their
+users.
 """
 
 from __future__ import annotations
@@ -14,15 +15,37 @@ from dataclasses import dataclass
 _SMALL = {
     word: value
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 } | {"oh": 0}
 DIGIT_WORDS = frozenset([*list(_SMALL)[:10], "oh"])
 """Words of single digits, which are said twice where a digit stands twice."""
 _TENS = {
     word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+    for value, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
+    )
 }
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12}
 _ORDINALS = {

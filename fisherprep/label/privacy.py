@@ -14,9 +14,11 @@ _INSTRUCTION = re.compile(
     r"\b(?:ignor\w*|disregard\w*|forget|overrid\w*|bypass\w*)\b.{0,40}\b(?:instruction|rule|prompt|guideline|order|"
     r"everything|above|previous|prior)\w*"
     r"|\b(?:system|developer|hidden|secret|initial) (?:prompt|message|instruction)s?\b|\bprompts?\b.{0,20}\binject"
-    r"|\bas an? (?:ai|a\.i\.|assistant|(?:large )?language model)\b|\blanguage model\b|\bjailbr(?:eak|oken)\b|\bchat ?gpt\b"
+    r"|\bas an? (?:ai|a\.i\.|assistant|(?:large )?language model)\b|\blanguage model\b|\bjailbr(?:eak|oken)\b"
+    r"|\bchat ?gpt\b"
     r"|\byou are (?:now )?(?:an? )?(?:ai|a\.i\.|(?:helpful |evil )?assistant|dan)\b|\bdo anything now\b"
-    r"|\b(?:respond|answer|reply|output|print|repeat|return)\b.{0,25}\b(?:json|exactly|only with|the following|verbatim)\b"
+    r"|\b(?:respond|answer|reply|output|print|repeat|return)\b.{0,25}\b(?:json|exactly|only with|the following"
+    r"|verbatim)\b"
     r"|\byou must (?:always|never|now|only)\b|\bnew (?:instruction|rule|task)s?\b"
     r"|\b(?:follow|obey|reveal)\w*\b.{0,25}\b(?:instruction|order|prompt|command)s?\b",
     re.IGNORECASE,
@@ -32,22 +34,27 @@ _STREET = re.compile(
     re.IGNORECASE,
 )
 _STREET_NAME = re.compile(
-    r"\b(?:on|at) (?:[A-Z][\w'.]+ ){1,3}(?:Street|St\b|Avenue|Ave|Road|Rd|Drive|Lane|Boulevard|Blvd|Court|Circle|Terrace)"
+    r"\b(?:on|at) (?:[A-Z][\w'.]+ ){1,3}(?:Street|St\b|Avenue|Ave|Road|Rd|Drive|Lane|Boulevard|Blvd|Court"
+    r"|Circle|Terrace)"
 )
 _TITLED = re.compile(
     r"\b(?:Mr|Mrs|Ms|Miss|Dr|Doctor|Professor|Prof|Sir|Reverend|Rev|Judge|Officer|Sergeant|Captain)\.? [A-Z]"
 )
 _NAMED = re.compile(
-    r"(?:\b(?i:named|called|name is|name's|known as|go by|married to|friend|husband|wife|son|daughter|brother|sister|boss|"
-    r"neighbor|cousin|uncle|aunt|boyfriend|girlfriend|partner|roommate|mother|father))\s*,? ([A-Z][\w'’-]+ (?:[A-Z]\.? )?[A-Z][\w'’-]+)"
+    r"(?:\b(?i:named|called|name is|name's|known as|go by|married to|friend|husband|wife|son|daughter|brother"
+    r"|sister|boss|"
+    r"neighbor|cousin|uncle|aunt|boyfriend|girlfriend|partner|roommate|mother"
+    r"|father))\s*,? ([A-Z][\w'’-]+ (?:[A-Z]\.? )?[A-Z][\w'’-]+)"
 )
 _CAPITALISED_PAIR = re.compile(r"\b([A-Z][a-z'’-]+) (?:[A-Z]\.? )?(?:[A-Z][\w'’-]+)")
 _YOU_ARE = re.compile(
     r"\b(?:You are|You're|I am|I'm) ([A-Z][\w'’-]+) (?:[A-Z]\.? )?([A-Z][\w'’-]+)\b(?! (?:and|or|by)\b.*descent)"
 )
 _EMPLOYER = re.compile(
-    r"\b(?:[Ww]ork(?:s|ed|ing)?|[Ee]mployed|[Tt]each(?:es|ing)?|[Tt]aught|job|position|career|[Mm]anager?s?|[Ii]ntern(?:ed|ship)?"
-    r"|[Ss]tudy|[Ss]tudied|[Ss]tudent|[Gg]raduated?|[Ee]nrolled|degree|boss|shifts?)\b[^.]{0,40}?\b(?:for|at|with|from|by)"
+    r"\b(?:[Ww]ork(?:s|ed|ing)?|[Ee]mployed|[Tt]each(?:es|ing)?|[Tt]aught|job|position|career|[Mm]anager?s?"
+    r"|[Ii]ntern(?:ed|ship)?"
+    r"|[Ss]tudy|[Ss]tudied|[Ss]tudent|[Gg]raduated?|[Ee]nrolled|degree|boss|shifts?)\b[^.]{0,40}?\b(?:for|at"
+    r"|with|from|by)"
     r" (?:the |a |an )?([A-Z][\w'’&.-]+)"
 )
 _LAST_NAME = re.compile(
@@ -56,7 +63,8 @@ _LAST_NAME = re.compile(
 _PLACE_BEFORE = re.compile(r"\b(?:in|near|to|around|outside|of|from|through|the)\s+$")
 _PEOPLES = re.compile(
     r"(?:Afric|Americ|Asi|Ital|Iri|Germ|Jew|Cathol|Christ|Musl|Mexic|Chin|Japan|Ind|Russ|Brit|Canad|Hispan|Puert|Latin"
-    r"|Kor|Viet|Pol|Gree|Span|Fren|Euro|Cub|Baptis|Method|Luther|Protest|Democr|Republic|Native|Southern|Northern|Black|White|Mormon)"
+    r"|Kor|Viet|Pol|Gree|Span|Fren|Euro|Cub|Baptis|Method|Luther|Protest|Democr|Republic|Native|Southern"
+    r"|Northern|Black|White|Mormon)"
 )
 
 

@@ -1,6 +1,7 @@
 """The wording of conversation prompts, by level of detail (examples: README.md of NVIDIA/personaplex).
 
-Level 1 is the opener; level 2 adds tone and topic; level 3 adds the speaker's first name and facts in the second person.
+Level 1 is the opener; level 2 adds tone and topic; level 3 adds the speaker's first name and facts in the second
+person.
 The published prompts say "discussion" where tone and topic end the prompt and "conversation" where facts follow, and
 give a first name as "Your name is Jane." (moshi/moshi/offline.py).
 """

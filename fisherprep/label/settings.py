@@ -36,6 +36,8 @@ class Limits:
     """of one request at busy servers"""
     failures: int = 8
     """of a server in a row until it is given up"""
+    refusals: int = 20
+    """of a server in a row until it is given up: it takes no request as we write them"""
     first_wait_s: float = 0.5
     """after a failure; twice that after the next, and so on up to `longest_wait_s`"""
     longest_wait_s: float = 30.0

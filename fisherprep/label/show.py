@@ -113,7 +113,8 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 15px/1.4 sans-serif; margin: 1.5rem; display: grid; grid-template-columns: 3fr 2fr; gap: 2rem; }}
 h1 {{ grid-column: 1 / 3; font-size: 1.2rem; }} td {{ padding: .1rem .5rem; vertical-align: top; }}
-.proof td {{ background: #fff3c4; }} .a {{ color: #0b4f8a; }} .b {{ color: #8a3b0b; }} pre {{ white-space: pre-wrap; font: inherit; }}
+.proof td {{ background: #fff3c4; }} .a {{ color: #0b4f8a; }} .b {{ color: #8a3b0b; }}
+pre {{ white-space: pre-wrap; font: inherit; }}
 </style></head><body><h1>{title}</h1>
 <table>{turns}</table>
 <div>{sides}</div>

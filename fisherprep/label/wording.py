@@ -59,6 +59,8 @@ def stem(word: str) -> str:
     """The word without its inflection: ``dogs`` dog, ``taught`` teach, ``nursing`` and ``nurse`` nurs."""
     if word in IRREGULAR:
         return IRREGULAR[word]
+    if word.endswith("s") and word[:-1] in _BASES:
+        return word[:-1]
     if word in _BASES or len(word) <= 3 or not word.isalpha():
         return word
     for ending, least in (("ing", 3), ("ied", 2), ("ies", 2), ("ed", 3), ("ers", 3), ("er", 4), ("es", 3), ("s", 3)):
