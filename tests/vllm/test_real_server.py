@@ -142,7 +142,7 @@ def wait_until(condition, seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def label(work, environment, toy_checkpoint) -> Iterator[Label]:
+def label(environment, work, toy_checkpoint) -> Iterator[Label]:
     yield Label(work, environment, toy_checkpoint)
     assert processes_of(environment) == set()
 
