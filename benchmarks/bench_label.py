@@ -6,8 +6,8 @@ latency, in a process of its own, or a real one (``--server URL``; then each sid
 nothing but the prefix comes from its cache). Requests per second count from the first request to the last reply. Both
 ways are taken in turn, ``--rounds`` times; the best of each counts.
 
-The default, 16 in flight at 500 ms, is 32 answers a second, which two cores that serve, ask, check and write at once can
-do; with a shorter latency the figure is one of the processor more than of the client. The last line is JSON:
+The default, 16 in flight at 500 ms, is 32 answers a second, which two cores that serve, ask, check and write at once
+can do; with a shorter latency the figure is one of the processor more than of the client. The last line is JSON:
 
     ratio_vs_flat_out        requests/s of `fisherprep label` over requests/s flat out
     label_requests_per_s     of `fisherprep label`, with reading, caching, checking and writing
@@ -122,7 +122,9 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--latency-ms", type=float, default=500.0, help="of the scripted server")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=0, help="that write shards; 0 is one per core")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="that write shards; 1 is this process, the command's default"
+    )
     parser.add_argument("--server", help="address of a real server")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--context-length", type=int, default=Plan.context_length)

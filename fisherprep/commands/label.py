@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from fisherprep.commands.options import checkpoint_option, strict_option, work_argument, workers_option
+from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import print_rows, refuse_rejects, reject_rows, report, shards_row
 from fisherprep.label.settings import Limits, Plan
 
@@ -117,10 +117,14 @@ def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
     help="Seconds within which a request must be answered.",
 )
 @checkpoint_option
-@workers_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    help="Processes that write shards; 0 is one per core.  [default: 0; 1 with a model]",
+)
 @strict_option
 @click.pass_context
-def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, workers: int, strict: bool,
+def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, workers: int | None, strict: bool,
           **options: Any) -> None:  # fmt: skip
     """Write persona prompts for both sides of every call of WORK.
 
@@ -136,13 +140,14 @@ def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, 
     given = {name for name in _FOR_A_MODEL if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     if labeler:
         _refuse(given, f"--labeler {labeler}")
-        _label_topics(work, workers, strict)
+        _label_topics(work, workers or 0, strict)
         return
     if not options["model"] and not options["server"]:
         raise click.UsageError("say who labels: --model NAME, --server URL or --labeler topic")
     if options["server"]:
         _refuse(given & _FOR_A_SERVER_OF_OUR_OWN, "--server")
-    _label_with_model(work, workers, strict, options)
+    # While a model answers, one process writes with ease, and others would only take time from the asking.
+    _label_with_model(work, 1 if workers is None else workers, strict, options)
 
 
 def _refuse(given: set[str], with_: str) -> None:
