@@ -100,7 +100,7 @@ def measure(options: argparse.Namespace, url: str) -> dict[str, float]:
         for n in range(options.rounds):
             work = make_work(Path(folder) / str(n), options.calls, options.turns)
             labelled, whole = label(work, replace(plan, seed=2 * n), endpoint, options.concurrency, options.workers)
-            assert labelled.traffic.requests == options.calls, labelled
+            assert labelled.traffic.answers == options.calls, labelled.traffic
             label_s.append(labelled.asked_s)
             whole_s.append(whole)
             bodies = bodies_of(work, replace(plan, seed=2 * n + 1 if options.server else 2 * n))
