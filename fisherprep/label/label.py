@@ -10,17 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from fisherprep.engine import Engine
-from fisherprep.label.prompts import conversation_prompts
-from fisherprep.label.topic import topic_wording
+from fisherprep.label.personas import OK, TOPIC_LABELER, persona_row
+from fisherprep.label.tokens import estimated_tokens
 from fisherprep.schema import SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, run_stage, upstream
 from fisherprep.workfolder import WorkFolder
-
-TOPIC_LABELER = "topic"
-TONE = "casual"
-"""Tone of a prompt whose labeler has not read the call."""
-OK, NO_TOPIC = "ok", "no_topic"
-"""Status of a side. ``no_topic``: the call has no topic, or one without a usable title, so only level 1 is given."""
 
 
 def label_topics(work: WorkFolder, engine: Engine) -> StageSummary:
@@ -42,7 +36,11 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     """The personas of one shard's calls."""
     work = WorkFolder.open(Path(payload["work"]))
     calls = work.read("conversations", payload["shard"], ["call_id", "topic_title", "topic_text"]).to_pylist()
-    personas = [_persona(call, side, config["labeler"]) for call in calls for side in SIDES]
+    personas = [
+        persona_row(call, side, [], None, OK, config["labeler"], None, estimated_tokens)
+        for call in calls
+        for side in SIDES
+    ]
     counters: Counter[str] = Counter(f"status: {persona['status']}" for persona in personas)
     counters.update("sides: level 2" if len(p["prompts"]) > 1 else "sides: level 1 only" for p in personas)
     counters["sides"] = len(personas)
@@ -50,20 +48,3 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
 
 
 LABEL = Stage("label", 1, ("personas",), process)
-
-
-def _persona(call: dict[str, Any], side: str, labeler: str) -> dict[str, Any]:
-    topic = topic_wording(call["topic_title"], call["topic_text"])
-    tone = TONE if topic else None
-    return {
-        "call_id": call["call_id"],
-        "side": side,
-        "tone": tone,
-        "topic": topic,
-        "facts": [],
-        "name": None,
-        "prompts": conversation_prompts(tone, topic),
-        "labeler": labeler,
-        "request_key": None,
-        "status": OK if topic else NO_TOPIC,
-    }
