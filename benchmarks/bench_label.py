@@ -41,11 +41,11 @@ from label_calls import make_work  # noqa: E402
 
 from fisherprep.engine import local_engine  # noqa: E402
 from fisherprep.label.asking import read_calls  # noqa: E402
-from fisherprep.label.endpoint import Endpoint  # noqa: E402
 from fisherprep.label.exchange import Exchange, Pending  # noqa: E402
 from fisherprep.label.llm import Labelled, label_calls  # noqa: E402
-from fisherprep.label.servers import joined  # noqa: E402
-from fisherprep.label.settings import Limits, Plan  # noqa: E402
+from fisherprep.llm.endpoint import Endpoint  # noqa: E402
+from fisherprep.llm.servers import joined  # noqa: E402
+from fisherprep.llm.settings import Limits, Plan  # noqa: E402
 from fisherprep.workfolder import WorkFolder  # noqa: E402
 
 

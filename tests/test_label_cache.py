@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fisherprep.label.cache import AnswerFile, Reply
+from fisherprep.llm.cache import AnswerFile, Reply
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)  # lone surrogates too
 

@@ -22,12 +22,12 @@ from label_calls import make_work
 from fisherprep.check import check_work
 from fisherprep.cli import main
 from fisherprep.engine import InlineEngine, LocalEngine
-from fisherprep.label.cache import AnswerFile
-from fisherprep.label.endpoint import Endpoint
 from fisherprep.label.label import label_topics
 from fisherprep.label.llm import Labelled, label_calls
-from fisherprep.label.servers import joined
-from fisherprep.label.settings import Limits, Plan
+from fisherprep.llm.cache import AnswerFile
+from fisherprep.llm.endpoint import Endpoint
+from fisherprep.llm.servers import joined
+from fisherprep.llm.settings import Limits, Plan
 from fisherprep.workfolder import WorkFolder
 
 QUICK = Limits(concurrency=4, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.03)

@@ -11,13 +11,13 @@ from click.core import ParameterSource
 
 from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import print_rows, refuse_rejects, reject_rows, report, shards_row
-from fisherprep.label.settings import Limits, Plan
+from fisherprep.llm.settings import Limits, Plan
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from fisherprep.label.asking import Servers
     from fisherprep.label.llm import Labelled
+    from fisherprep.llm.servers import Servers
     from fisherprep.workfolder import WorkFolder
 
 _FOR_A_MODEL = {
@@ -166,9 +166,9 @@ def _label_topics(work: Path, workers: int, strict: bool) -> None:
 
 def _label_with_model(path: Path, workers: int, strict: bool, options: dict[str, Any]) -> None:
     from fisherprep.engine import local_engine
-    from fisherprep.label.endpoint import Endpoint
     from fisherprep.label.llm import label_calls
-    from fisherprep.label.servers import joined, only_model, started
+    from fisherprep.llm.endpoint import Endpoint
+    from fisherprep.llm.servers import joined, only_model, started
     from fisherprep.workfolder import WorkFolder
 
     try:

@@ -17,11 +17,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fisherprep.label.cache import AnswerFile, Reply
-from fisherprep.label.client import AllServersLost, ServerPool, Traffic
-from fisherprep.label.endpoint import Endpoint
 from fisherprep.label.exchange import Exchange, Pending, Settled
-from fisherprep.label.settings import Limits, Plan
+from fisherprep.llm.cache import AnswerFile, Reply
+from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
+from fisherprep.llm.servers import Servers
+from fisherprep.llm.settings import Limits, Plan
 from fisherprep.stage import Shard
 from fisherprep.workfolder import WorkFolder
 
@@ -33,14 +33,6 @@ CALL_COLUMNS = ["call_id", "topic_title", "topic_text"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
 CallRows = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Who can be asked, and what is known of why nobody can be any more."""
-
-    endpoints: Sequence[Endpoint]
-    post_mortem: Callable[[], str | None] = lambda: None
 
 
 Connect = Callable[[], AbstractContextManager[Servers]]

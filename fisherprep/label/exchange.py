@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
-from fisherprep.label.cache import TOO_LONG, Reply
 from fisherprep.label.instruction import INSTRUCTION, build_request
-from fisherprep.label.settings import Plan
+from fisherprep.llm.cache import TOO_LONG, Reply
+from fisherprep.llm.settings import Plan
 from fisherprep.workfolder import fingerprint
 
 OK, NO_TURNS, INVALID_ANSWER = "ok", "no_turns", "invalid_answer"
 """Status of a call whose exchange has ended: answered; nothing was said; no answer was valid. The others are those of
-failed replies (`fisherprep.label.cache`)."""
+failed replies (`fisherprep.llm.cache`)."""
 
 _TEMPLATE_TOKENS = 160
 """What a server's chat template adds around the messages (about 100 with gpt-oss)."""

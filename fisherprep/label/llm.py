@@ -17,13 +17,13 @@ from fisherprep.checkpoint import locate
 from fisherprep.engine import Engine
 from fisherprep.label.answer import RESPONSE_FORMAT
 from fisherprep.label.asking import Asking, CallRows, Connect, read_calls
-from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile
-from fisherprep.label.client import Traffic
 from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Exchange, Pending, Settled, budget_tokens
 from fisherprep.label.instruction import INSTRUCTION_VERSION
 from fisherprep.label.personas import persona_row
-from fisherprep.label.settings import Limits, Plan
 from fisherprep.label.tokens import prompt_counter
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile
+from fisherprep.llm.client import Traffic
+from fisherprep.llm.settings import Limits, Plan
 from fisherprep.schema import SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, fingerprint, sha256_file

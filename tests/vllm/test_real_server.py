@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 
 from fisherprep.label.answer import parse_answer
-from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile, Reply
 from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS
 from fisherprep.label.personas import NO_FACTS, NO_TOPIC, OK
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile, Reply
 from fisherprep.schema import SIDES
 from fisherprep.workfolder import WorkFolder
 

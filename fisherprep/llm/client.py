@@ -27,9 +27,9 @@ from typing import Any
 
 import httpx
 
-from fisherprep.label.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
-from fisherprep.label.endpoint import KEY_VARIABLES, Endpoint
-from fisherprep.label.settings import Limits
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
+from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.llm.settings import Limits
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from fisherprep.label.asking import Servers
-from fisherprep.label.endpoint import Endpoint, served_models
-from fisherprep.label.server import VllmServer
-from fisherprep.label.settings import Plan
+from fisherprep.llm.endpoint import Endpoint, served_models
+from fisherprep.llm.server import VllmServer
+from fisherprep.llm.settings import Plan
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Who can be asked, and what is known of why nobody can be any more."""
+
+    endpoints: Sequence[Endpoint]
+    post_mortem: Callable[[], str | None] = lambda: None
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def started(
     """A vLLM server of our own, ended with the context.
 
     Raises:
-        OSError: it cannot be started (`fisherprep.label.server.ServerFailed` says why).
+        OSError: it cannot be started (`fisherprep.llm.server.ServerFailed` says why).
     """
     server = VllmServer(
         plan.model,

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from fisherprep.label.server_log import diagnosis, last_line, last_lines
+from fisherprep.llm.server_log import diagnosis, last_line, last_lines
 
 if TYPE_CHECKING:
     from rich.status import Status

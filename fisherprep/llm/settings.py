@@ -1,4 +1,4 @@
-"""What a user chooses about labelling with a model: what is asked, and what is put up with in asking."""
+"""What a user chooses about asking a model: what is asked, and what is put up with in asking."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound_answer
 
-from fisherprep.label.cache import Reply
-from fisherprep.label.client import AllServersLost, ServerPool, Traffic
-from fisherprep.label.endpoint import Endpoint, api_key, base_url, served_models
-from fisherprep.label.settings import Limits
+from fisherprep.llm.cache import Reply
+from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
+from fisherprep.llm.endpoint import Endpoint, api_key, base_url, served_models
+from fisherprep.llm.settings import Limits
 
 QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05)
 BODY = {"model": MODEL, "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "1 A: hello"}]}

@@ -12,9 +12,9 @@ import fake_vllm
 import httpx
 import pytest
 
-from fisherprep.label import server as server_module
-from fisherprep.label.server import ServerFailed, VllmServer
-from fisherprep.label.server_log import last_line, last_lines
+from fisherprep.llm import server as server_module
+from fisherprep.llm.server import ServerFailed, VllmServer
+from fisherprep.llm.server_log import last_line, last_lines
 
 
 class Fake:
@@ -108,7 +108,7 @@ def test_an_exception_inside_ends_the_server(fake, stubborn):
 def test_nothing_is_left_when_our_own_process_is_ended(fake, number):
     fake.server(stubborn=True)
     code = (
-        "import sys, time; from pathlib import Path; from fisherprep.label import server as s; s.STOP_GRACE_S = 0.5\n"
+        "import sys, time; from pathlib import Path; from fisherprep.llm import server as s; s.STOP_GRACE_S = 0.5\n"
         "with s.VllmServer('m', log_path=Path(sys.argv[1])): print('ready', flush=True); time.sleep(60)"
     )
     path = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(server_module.__file__).parents[2])])
