@@ -27,7 +27,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import islice, product
 
-from fisherprep.align.numbers import spoken_numbers
+from fisherprep.numbers import spoken_numbers
 from fisherprep.align.spelling import LETTER_NAMES, PHONES, sounds
 
 Pronunciation = tuple[str, ...]
