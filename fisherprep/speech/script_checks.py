@@ -45,7 +45,7 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 _NOT_IN_A_NAME = frozenset(
-    "please to with and or for if that of too also as well then instead thanks thank from in on at my but of the now".split()
+    "please to with and or for if that of too also as well then instead thanks thank from in on at my but the now".split()
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?!\d)")
 
@@ -183,6 +183,8 @@ class _Check:
             return set()
         texts = [li.text for li in self.script.lines[: index + 1]]
         sums = candidate_sums(texts, self.facts)
+        if isinstance(ordered := order_cents(self.orders.get(index, ()), self.facts), int):
+            sums.add(ordered)
         return sums | {s - d for s in sums for d in self.facts.discounts if s > d}
 
     def _check_numbers(self, index: int, line: ScriptLine) -> None:
@@ -274,6 +276,9 @@ class _Check:
         for match in _WANTED.finditer(before.text if before and self.facts.offers else ""):
             words: list[str] = []
             for word in match[1].lower().split():
+                if word == "of":  # "a slice of banana bread": the bread is what is wanted
+                    words = []
+                    continue
                 if word in _NOT_IN_A_NAME:
                     break
                 words.append(word.strip("'-"))
