@@ -14,7 +14,8 @@ from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
 SIZES = frozenset(
-    "small medium large regular tall short single double triple basic standard premium plus hot iced".split()
+    {"small", "medium", "large", "regular", "tall", "short", "single", "double", "triple", "basic", "standard"}
+    | {"premium", "plus", "hot", "iced"}
 )
 """Words before a price that name a size, not an item; a domain's own sizes come to them."""
 _AMOUNT = re.compile(r"\$ ?\d[\d,]*(?:\.\d\d)?")

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from fisherprep.engine import Engine
 from fisherprep.domain import Domain
+from fisherprep.engine import Engine
 from fisherprep.manifest import Manifest
 from fisherprep.schema import CODEC_RATE_HZ, CONVERSATIONS, SIDES
 from fisherprep.speech.channel import wideband
-from fisherprep.speech.espeak import Voice, voices
 from fisherprep.speech.dialogues import Dialogue, Planned, domain_of, plan_dialogues
+from fisherprep.speech.espeak import Voice, voices
 from fisherprep.speech.timeline import Line, Placed, Timing, render
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage
 from fisherprep.workfolder import WorkFolder, sha256_file, shard_of
