@@ -1,4 +1,4 @@
-"""Domains: fact sheets, grammars and the dialogues that come of them; the two that ship, and new ones from data alone."""
+"""Domains: fact sheets, grammars and their dialogues; the two that ship, and new ones from data alone."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ tables:
     sizes: [[small, large]]
     larger: [0.50, 0.90]
     sold_out: [1, 1]
-    rows: [{name: green tea, price: [2.00, 3.00]}, {name: black tea, price: [2.00, 3.00]}, {name: mint tea, price: [2, 3]},
-           {name: fruit tea, price: [2.50, 3.50]}]
+    rows: [{name: green tea, price: [2.00, 3.00]}, {name: black tea, price: [2.00, 3.00]},
+           {name: mint tea, price: [2, 3]}, {name: fruit tea, price: [2.50, 3.50]}]
 """
 GRAMMAR = """
 scenario: buy
@@ -407,7 +407,7 @@ def test_behaviours_come_at_their_shares():
     assert abs(kinds["interruption"] / 300 - 0.2) < 0.06
     assert abs(kinds["backchannel"] / 600 - 0.3) < 0.08
     assert abs(kinds["pause"] / 300 - 0.08) < 0.05
-    assert [line for line in behave(lines, Behaviours(0, 0, 0, 0), random.Random(0), lambda rule: None)] == lines
+    assert behave(lines, Behaviours(0, 0, 0, 0), random.Random(0), lambda rule: None) == lines
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------------------
@@ -512,9 +512,11 @@ def test_an_answer_becomes_a_script():
 @pytest.mark.parametrize(
     "answer",
     [
-        "no json", "[]", "{}", '{"turns": 3, "order": []}', json.dumps({**GOOD, "more": 1}), "[" * 5000, "x" * 50_000,
-        json.dumps({**GOOD, "turns": GOOD["turns"][:1]}), json.dumps(changed(text="[nods]")), json.dumps(changed(text=3)),
-        json.dumps(changed(kind="shout")), json.dumps(changed(kind=[])), json.dumps(changed(speaker={})), json.dumps(changed(speaker="narrator")), json.dumps(changed(text="a\x00b")),
+        "no json", "[]", "{}", '{"turns": 3, "order": []}', "[" * 5000, "x" * 50_000,
+        json.dumps({**GOOD, "more": 1}), json.dumps({**GOOD, "turns": GOOD["turns"][:1]}),
+        json.dumps(changed(text="[nods]")), json.dumps(changed(text=3)), json.dumps(changed(text="a\x00b")),
+        json.dumps(changed(kind="shout")), json.dumps(changed(kind=[])),
+        json.dumps(changed(speaker="narrator")), json.dumps(changed(speaker={})),
         json.dumps({**GOOD, "order": [{"item": 3, "size": "", "count": 1, "extras": []}]}),
         json.dumps({**GOOD, "order": [{"item": "green tea", "size": "", "count": 0, "extras": []}]}),
         json.dumps({**GOOD, "order": [{"item": "green tea", "size": "", "count": 1, "extras": "none"}]}),

@@ -20,8 +20,9 @@ ROLES = ("Barista", "Customer")
 COFFEE = Path(__file__).parent.parent / "manifests" / "coffee"
 OFFERS = frozenset({"latte", "mocha", "blueberry muffin", "bagel", "croissant"})
 PROMPT = (
-    "You work for Corner Cup which is a coffee shop and your name is Ida. Information: Latte: small $4.00, large $4.75. "
-    "Oat milk: $0.50. Blueberry muffin: $3.25. Sold out today: croissants. Open 6:30 am to 5 pm. Drinks take 4 minutes."
+    "You work for Corner Cup which is a coffee shop and your name is Ida. Information: Latte: small $4.00, "
+    "large $4.75. Oat milk: $0.50. Blueberry muffin: $3.25. Sold out today: croissants. Open 6:30 am to 5 pm. "
+    "Drinks take 4 minutes."
 )
 DIALOGUE = """
 Customer: Hi, could I get a large latte, please?
