@@ -59,7 +59,7 @@ class Domain:
     scripts_share: float | None = None
     """share of dialogues from script files; None: all where there is no grammar, else a tenth"""
     grammar: str | None = None
-    """folder of ``*.yaml`` with scenarios"""
+    """folder of ``*.yaml`` with scenarios; ``default``: the one that comes with fisherprep"""
     facts: str | None = None
     """file that says what a fact sheet is drawn from"""
     prompts: dict[str, str] = field(default_factory=lambda: {"service": SERVICE_PROMPT})

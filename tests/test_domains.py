@@ -22,7 +22,7 @@ from fisherprep.engine import InlineEngine
 from fisherprep.manifest import SplitRule, load_manifest
 from fisherprep.speech.behave import behave
 from fisherprep.speech.dialogues import Drafter, Planned, plan_dialogues
-from fisherprep.speech.facts import read_facts
+from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import read_grammar
 from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
@@ -476,6 +476,40 @@ def test_a_new_domain_is_spoken_without_new_code(tmp_path):
     assert prompts == [[p] for p in calls.role_prompt]
     assert synthesize(manifest, tmp_path / "work", None, None, InlineEngine()).ran == 0
     shutil.rmtree(tmp_path / "work")
+
+
+CLINIC = """
+values:
+  shop: {apart: true, one_of: [Lakeview Dental, Bright Smile Clinic, Oak Street Dental, Harbor Dental]}
+  business: {one_of: [dental clinic]}
+  agent: {apart: true, one_of: [Rita, Tom, Sara, Ken]}
+  customer: {one_of: [Moreno, Patel, Schmidt, Lee]}
+  opens: {clock: [7 am, 9 am]}
+  closes: {clock: [4 pm, 6 pm]}
+tables:
+  offers:
+    take: [3, 3]
+    rows:
+      - {name: cleaning, price: {money: [80, 140], step: 10}}
+      - {name: check-up, price: {money: [50, 90], step: 10}}
+      - {name: filling, price: [120.00, 220.00]}
+      - {name: whitening, price: [150.00, 300.00]}
+"""
+
+
+def test_facts_alone_are_a_domain(tmp_path):
+    """With the grammar that comes with the package: the way of a team that has only a role and its facts."""
+    write_domain(tmp_path, facts=CLINIC, name="clinic", dialogues=60)
+    file = tmp_path / "clinic.yaml"
+    file.write_text(file.read_text().replace("grammar: grammar", "grammar: default"))
+    planned = plan_dialogues(load_manifest(file), 60, 0)
+    assert planned.dropped == [] and len(planned.dialogues) == 60
+    assert {d.scenario for d in planned.dialogues} == {"order", "change_of_mind", "hours", "not_offered"}
+    assert all(
+        cents % 1000 == 0
+        for d in planned.dialogues
+        for cents in prompt_facts(d.script.prompt).offers.get("cleaning", {}).values()
+    )
 
 
 # -- scripts from a model ----------------------------------------------------------------------------------------------

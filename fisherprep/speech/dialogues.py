@@ -20,7 +20,8 @@ from pathlib import Path
 from fisherprep.domain import SERVICE_PROMPT, Domain, Scenario
 from fisherprep.manifest import Manifest
 from fisherprep.speech.behave import behave
-from fisherprep.speech.facts import FactSource, Sheet, read_facts
+from fisherprep.speech.facts import FactSource, Sheet
+from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, read_grammar
 from fisherprep.speech.grammar_run import SaidLine, fill, tell
 from fisherprep.speech.script_checks import Checker, Violation
@@ -36,6 +37,8 @@ _TRIES = 4
 """Drafts of one dialogue, each from another draw, until one passes its checks."""
 _SCRIPTS_BESIDE_GRAMMAR = 0.1
 SCRIPTS, GRAMMAR = "scripts", "grammar"
+DEFAULT_GRAMMAR = Path(__file__).parent / "default_grammar"
+"""For a domain that has only facts; manifests name it ``default``."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ class Drafter:
         self._rule = manifest.split
         self._domain = domain
         self.facts: FactSource = read_facts(_beside(manifest, domain.facts))
-        self._grammars = read_grammar(_beside(manifest, domain.grammar), domain.behaviours, self.facts.names())
+        folder = DEFAULT_GRAMMAR if domain.grammar == "default" else _beside(manifest, domain.grammar)
+        self._grammars = read_grammar(folder, domain.behaviours, self.facts.names())
         self.scenarios: dict[str, Scenario] = domain.scenarios or {name: Scenario() for name in self._grammars}
         for name in self.scenarios:
             if name not in self._grammars:
