@@ -253,7 +253,7 @@ def test_pools_and_price_tables_are_divided(tmp_path):
         ("{number: [2, 9]}", "{colour: red}", 7, "unknown key 'colour'"),
         ("take: [2, 2]", "take: [2, 4]", 10, "at most 4 rows"),
         ("    larger: [0.50, 0.90]\n", "", 11, "'larger' beside it"),
-        ("price: [2, 3]", "price: [2.001, 3]", 14, "two decimals"),
+        ("price: [2, 3]", "price: [2.001, 3]", 15, "two decimals"),
         ("name: mint tea", "name: green tea", 14, "another name for every row"),
         ("  teas:", "  shop:", 9, "another name"),
         ("  wait:", "  Wait:", 7, "a name of small letters"),
