@@ -28,9 +28,11 @@ from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
 from fisherprep.speech.llm_scripts import SCHEMA, Brief, build_messages, parse_answer, write_scripts
 from fisherprep.speech.prompt_facts import prompt_facts
-from fisherprep.speech.script_checks import Checker, says_total
+from fisherprep.speech.script_checks import Checker
+from fisherprep.speech.script_claims import says_total
 from fisherprep.speech.script_files import script_text
 from fisherprep.speech.scripts import Script, parse_script
+from fisherprep.speech.spoken import money_said
 from fisherprep.speech.synthesize import synthesize
 from fisherprep.workfolder import WorkFolder
 
@@ -111,6 +113,26 @@ def test_checks_of_the_text_alone_raise_no_false_alarm(name, request):
     checker = Checker((domain.agent_role, domain.user_role), drafter.facts.offers(), drafter.facts.sizes())
     for dialogue in request.getfixturevalue(name).dialogues[:150]:
         assert checker.check(dialogue.script, dialogue.prompts).violations == [], dialogue.call_id
+
+
+def test_a_wrong_total_is_found_in_any_dialogue(coffee):
+    """The last amount of a line with a total is changed; found where the order is not known, but for coincidences."""
+    manifest = load_manifest(MANIFESTS / "coffee.yaml")
+    drafter, rng = Drafter(manifest, manifest.domain), random.Random(0)
+    checker = Checker(("Barista", "Customer"), drafter.facts.offers(), drafter.facts.sizes())
+    tried = found = 0
+    for dialogue in coffee.dialogues[:200]:
+        lines = list(dialogue.script.lines)
+        places = [i for i, line in enumerate(lines) if line.role == "Barista" and says_total(line.text)]
+        if not places:
+            continue
+        line = lines[places[-1]]
+        heard = [h for h in hear(line.text) if h.values(MONEY)][-1]
+        wrong = money_said(heard.values(MONEY)[0] + rng.choice([-10, 10, 20, 35, 100]), rng)
+        lines[places[-1]] = replace(line, text=line.text[: heard.start] + wrong + line.text[heard.end :])
+        report = checker.check(replace(dialogue.script, lines=tuple(lines)), dialogue.prompts)
+        tried, found = tried + 1, found + any(v.reason == "wrong_total" for v in report.violations)
+    assert tried > 60 and found / tried > 0.95
 
 
 def test_every_scenario_is_there_and_all_behaviours(coffee, techsupport):

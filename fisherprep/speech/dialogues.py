@@ -24,7 +24,8 @@ from fisherprep.speech.facts import FactSource, Sheet
 from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, read_grammar
 from fisherprep.speech.grammar_run import SaidLine, fill, tell
-from fisherprep.speech.script_checks import Checker, Violation
+from fisherprep.speech.script_checks import Checker
+from fisherprep.speech.script_claims import Violation
 from fisherprep.speech.script_sums import OrderLine
 from fisherprep.speech.scripts import Problem, Script, ScriptLine, read_scripts, spoken_words
 from fisherprep.speech.templates import Template, parse_template

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from fisherprep.speech.script_checks import Checker, Violation, says_total
+from fisherprep.speech.script_checks import Checker
+from fisherprep.speech.script_claims import Violation, says_total
 from fisherprep.speech.script_sums import OrderLine
 from fisherprep.speech.scripts import Script, ScriptLine, spoken_words
 
