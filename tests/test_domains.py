@@ -26,11 +26,12 @@ from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import read_grammar
 from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
-from fisherprep.speech.llm_scripts import SCHEMA, Brief, build_messages, parse_answer, write_scripts
+from fisherprep.speech.llm_scripts import SCHEMA, Brief, brief_of, dialogue_of, parse_answer, write_scripts
 from fisherprep.speech.prompt_facts import prompt_facts
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import says_total
 from fisherprep.speech.script_files import script_text
+from fisherprep.speech.script_files import write_scripts as keep_scripts
 from fisherprep.speech.scripts import Script, parse_script
 from fisherprep.speech.spoken import money_said
 from fisherprep.speech.synthesize import synthesize
@@ -601,4 +602,22 @@ def test_a_model_is_asked_again_and_what_never_passes_is_left_out():
     assert second.script is None and [p.reason for p in second.problems] == ["bad_answer"]
     told_again = next(m for m in asked if len(m) == 4 and BRIEF.prompts[-1] in m[1]["content"])
     assert told_again[2]["content"] == wrong and "six dollars" in told_again[3]["content"]
-    assert "d0" not in json.dumps(build_messages(BRIEF))
+
+
+def test_a_written_dialogue_takes_the_place_of_a_drafted_one(tmp_path):
+    """Request by request from a domain, and the answers as script files in the folders of their splits."""
+    manifest = write_domain(tmp_path)
+    planned = plan_dialogues(manifest, 6, 0)
+    briefs = [brief_of(d, manifest.domain) for d in planned.dialogues]
+    assert all(b.prompts == d.prompts for b, d in zip(briefs, planned.dialogues, strict=True))
+    said = [("user", "Hello."), ("agent", "Hi."), ("user", "Bye."), ("agent", "Goodbye.")]
+    turns = [{"speaker": who, "kind": "turn", "text": text} for who, text in said]
+
+    async def answers(messages, schema):
+        return json.dumps({"turns": turns, "order": []})
+
+    written = asyncio.run(write_scripts(briefs, answers, CHECKER))
+    done = [dialogue_of(w, d) for w, d in zip(written, planned.dialogues, strict=True)]
+    files = keep_scripts([d for d in done if d], tmp_path / "written")
+    assert len(files) == 6 and {f.parent.name for f in files} == {d.split for d in planned.dialogues}
+    assert "Buyer: Hello." in files[0].read_text()

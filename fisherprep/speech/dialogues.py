@@ -265,7 +265,7 @@ def _prompt_templates(manifest: Manifest, domain: Domain) -> dict[str, Template]
         nodes = read_yaml(manifest.path).mapping()["domain"].mapping()
         nodes = nodes["prompts"].mapping() if "prompts" in nodes else {}
     default = Node(SERVICE_PROMPT, manifest.path or Path(manifest.name), 1, "domain.prompts.service")
-    return {name: parse_template(nodes.get(name, default)) for name in domain.prompts}
+    return {name: parse_template(nodes.get(name, default)) for name in domain.templates}
 
 
 def _beside(manifest: Manifest, name: str) -> Path:
