@@ -448,6 +448,15 @@ def test_drafts_that_break_their_prompt_are_dropped_and_counted(tmp_path):
         plan_dialogues(write_domain(tmp_path / "always", grammar=always), 5, 0)
 
 
+def test_a_step_that_some_draws_cannot_do_costs_those_drafts_only(tmp_path):
+    either = GRAMMAR.replace("steps:\n  - pick", "steps:\n  - either: [[{pick: x, from: nobody}], []]\n  - pick", 1)
+    facts = FACTS.replace("tables:", "tables:\n  nobody: {take: [1, 1], rows: [{name: x}]}")
+    planned = plan_dialogues(write_domain(tmp_path, facts, either.replace("nobody", "sold_out_nobody")), 12, 0)
+    assert {d.reason for d in planned.dropped} == {"cannot_be_told"}
+    assert "buy.yaml:" in planned.dropped[0].problem.found
+    assert len(planned.dialogues) + planned.counters["dialogues without a draft that passes"] == 12
+
+
 def test_names_of_scripts_are_taken_from_the_pools(tmp_path):
     write_domain(tmp_path)
     (tmp_path / "scripts").mkdir()

@@ -213,7 +213,14 @@ class Drafter:
         for attempt in range(_TRIES):
             rng = _chance(seed, call_id, f"draft {attempt}")
             sheet = self.facts.draw(rng, split, self._rule, taken)
-            dialogue, orders = self._draft(call_id, split, name, sheet, rng)
+            try:
+                dialogue, orders = self._draft(call_id, split, name, sheet, rng)
+            except ValueError as err:  # a step that only some draws lead to
+                place = f"{self._grammars[name].file.name}, {call_id}"
+                fix = "mend the grammar there, or ask with 'if' or 'when' first"
+                problem = Problem(place, str(err), "a dialogue that can be told", fix)
+                planned.dropped.append(Dropped(call_id, "cannot_be_told", problem))
+                continue
             report = checker.check(dialogue.script, dialogue.prompts, orders)
             planned.dropped += [_dropped(call_id, f"{dialogue.origin}, {call_id}", v) for v in report.violations]
             if not report.violations:
