@@ -111,7 +111,7 @@ def test_checks_of_the_text_alone_raise_no_false_alarm(name, request):
     """As for scripts of other sources: without what the grammar knows of the order."""
     manifest = load_manifest(MANIFESTS / f"{name}.yaml")
     drafter, domain = Drafter(manifest, manifest.domain), manifest.domain
-    checker = Checker((domain.agent_role, domain.user_role), drafter.facts.offers(), drafter.facts.sizes())
+    checker = Checker((domain.agent_role, domain.user_role), *drafter.lexicon())
     for dialogue in request.getfixturevalue(name).dialogues[:150]:
         assert checker.check(dialogue.script, dialogue.prompts).violations == [], dialogue.call_id
 
@@ -120,7 +120,7 @@ def test_a_wrong_total_is_found_in_any_dialogue(coffee):
     """The last amount of a line with a total is changed; found where the order is not known, but for coincidences."""
     manifest = load_manifest(MANIFESTS / "coffee.yaml")
     drafter, rng = Drafter(manifest, manifest.domain), random.Random(0)
-    checker = Checker(("Barista", "Customer"), drafter.facts.offers(), drafter.facts.sizes())
+    checker = Checker(("Barista", "Customer"), *drafter.lexicon())
     tried = found = 0
     for dialogue in coffee.dialogues[:200]:
         lines = list(dialogue.script.lines)

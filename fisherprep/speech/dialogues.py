@@ -89,7 +89,7 @@ def plan_dialogues(manifest: Manifest, count: int, seed: int) -> Planned:
     grammar = Drafter(manifest, domain) if domain.grammar else None
     planned = Planned()
     roles = (domain.agent_role, domain.user_role)
-    checker = Checker(roles, *((grammar.facts.offers(), grammar.facts.sizes()) if grammar else (frozenset(),)))
+    checker = Checker(roles, *(grammar.lexicon() if grammar else (frozenset(),)))
     scripts = _usable_scripts(manifest, domain, checker, planned) if domain.scripts else []
     share = domain.scripts_share if domain.scripts_share is not None else _SCRIPTS_BESIDE_GRAMMAR
     share = 1.0 if grammar is None else share if scripts else 0.0
@@ -199,6 +199,10 @@ class Drafter:
         self._prompts = _prompt_templates(manifest, domain)
         for name, scenario in self.scenarios.items():
             self._check_prompts(self._grammars[name], scenario)
+
+    def lexicon(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of all that the domain sells, and of its sizes, as the checks need them."""
+        return self.facts.offers(), self.facts.sizes()
 
     def _check_prompts(self, grammar: ScenarioGrammar, scenario: Scenario) -> None:
         known = self.facts.names() | all_bound(grammar)
