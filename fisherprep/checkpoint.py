@@ -45,6 +45,50 @@ class CheckpointFiles:
         return f"{self.source} (TOY weights: for trying things out, not for speech)" if self.toy else self.source
 
 
+@dataclass(frozen=True)
+class Source:
+    """A local directory or a Hugging Face repository whose files are asked for by name."""
+
+    name: str
+    flag: str = "--checkpoint"
+    """the option that gave it, for error messages"""
+    toy: str = "python -m finetune.toy DIR"
+    """the command that makes a toy of its kind, for error messages"""
+
+    def file(self, name: str) -> Path:
+        """A file on this disk, fetched when the source is a repository.
+
+        Raises:
+            ValueError: it is missing, or the hub cannot be reached; says what was tried and what to give instead.
+        """
+        directory = Path(self.name).expanduser()
+        return _local(directory, name, self) if directory.is_dir() else _from_hub(name, self)
+
+    def file_if_any(self, name: str) -> Path | None:
+        """The same, None where the source has no such file. Ask for a file that it must have first.
+
+        Raises:
+            ValueError: the hub cannot be reached.
+        """
+        from huggingface_hub.errors import EntryNotFoundError
+
+        directory = Path(self.name).expanduser()
+        if directory.is_dir():
+            return directory / name if (directory / name).is_file() else None
+        try:
+            return _from_hub(name, self)
+        except ValueError as err:
+            if isinstance(err.__cause__, EntryNotFoundError):
+                return None
+            raise
+
+    @property
+    def title(self) -> str:
+        """The repository, or the folder's own name: a path of this machine is in no output."""
+        directory = Path(self.name).expanduser()
+        return directory.resolve().name if directory.is_dir() else self.name
+
+
 def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
     """Find the files of a checkpoint, fetching them when ``source`` is a hub repository.
 
@@ -56,26 +100,30 @@ def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
         ValueError: a file is missing, the config cannot be read, or the hub cannot be reached; the message says what
             was tried and what to give instead.
     """
-    directory = Path(source).expanduser()
-    fetch = (lambda name: _local(directory, name)) if directory.is_dir() else (lambda name: _from_hub(source, name))
-    config = _read_config(fetch(CONFIG_NAME))
+    fetch = Source(source).file
+    config = read_config(fetch(CONFIG_NAME))
     files = {kind: fetch(config.get(f"{kind}_name") or DEFAULT_NAMES[kind]) for kind in need}
     if "mimi" in need and config.get("mimi_config_name"):
         files["mimi_config"] = fetch(config["mimi_config_name"])
     return CheckpointFiles(source=source, config=config, toy=any(_is_toy(f) for f in files.values()), **files)
 
 
-def _read_config(file: Path) -> dict[str, Any]:
+def read_config(file: Path) -> dict[str, Any]:
+    """A checkpoint's JSON object.
+
+    Raises:
+        ValueError: it cannot be read as one.
+    """
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as err:
-        raise ValueError(f"{file}: not JSON ({err}); expected the checkpoint's config.json") from err
+    except (OSError, ValueError) as err:
+        raise ValueError(f"{file}: not JSON ({err}); expected the checkpoint's {file.name}") from err
     if not isinstance(config, dict):
         raise ValueError(f"{file}: expected a JSON object, found {type(config).__name__}")
     return config
 
 
-def _local(directory: Path, name: str) -> Path:
+def _local(directory: Path, name: str, source: Source) -> Path:
     if not isinstance(name, str):
         raise ValueError(f"{directory / CONFIG_NAME}: found {name!r} as a file's name; expected a text")
     file = directory / name
@@ -85,15 +133,16 @@ def _local(directory: Path, name: str) -> Path:
         present = ", ".join(sorted(p.name for p in directory.iterdir())[:12]) or "nothing"
         raise ValueError(
             f"{file}: missing; found in that folder: {present}. "
-            "Expected a checkpoint as `python -m finetune.toy DIR` or a hub download lays it out"
+            f"Expected a checkpoint as `{source.toy}` or a hub download lays it out"
         )
     return file
 
 
-def _from_hub(repo: str, name: str) -> Path:
+def _from_hub(name: str, source: Source) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HFValidationError
 
+    repo = source.name
     try:
         return Path(hf_hub_download(repo, name))
     except HFValidationError as err:
@@ -102,8 +151,8 @@ def _from_hub(repo: str, name: str) -> Path:
         reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
         raise ValueError(
             f"checkpoint {repo!r}: no such folder here, and fetching {name} from the hub failed ({reason}). "
-            "Give --checkpoint a folder that holds the files, log in with `hf auth login` if the repository is gated, "
-            "or make a toy with `python -m finetune.toy DIR`"
+            f"Give {source.flag} a folder that holds the files, log in with `hf auth login` if the repository is "
+            f"gated, or make a toy with `{source.toy}`"
         ) from err
 
 

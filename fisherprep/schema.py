@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
 SIDES = ("a", "b")
@@ -120,6 +120,7 @@ CONVERSATIONS = Table(
         Column("duration_s", _F64, "num_samples / sample_rate_hz", "s"),
         Column("transcript_file", _S, "transcript relative to its root", nullable=True),
         Column("transcriber", _S, "ldc, bbn, script or unknown"),
+        Column("volume", _S, "disc on which the file lists put the call", nullable=True),
         Column("date_time", _S, "start of the call, ISO 8601, as the release states it", nullable=True),
         Column("topic_id", _S, "ENGnn; null where the table leaves it empty", nullable=True),
         Column("topic_title", _S, "title of the topic", nullable=True),
@@ -138,6 +139,7 @@ CONVERSATIONS = Table(
         *_per_side("education", pa.int16(), "education, of pindata", "years"),
         *_per_side("native_language", _S, "native language, of pindata"),
         *_per_side("where_raised", _S, "where the speaker was raised, of pindata"),
+        *_per_side("sides_listed", pa.int16(), "count of pindata: call sides of the PIN"),
         *_per_side("loudness_lufs", _F32, "integrated loudness (ITU-R BS.1770); null below its gate of -70", "LUFS"),
         *_per_side("clipped_ratio", _F32, "share of samples in runs of 3 or more at full scale"),
         *_per_side("dc_offset", _F32, "mean of the samples, full scale is 1"),
@@ -191,16 +193,20 @@ WORDS = Table(
         Column(
             "score",
             _F32,
-            "log-likelihood per 10 ms frame, higher is better; null where no aligner heard the word",
+            "log-likelihood per frame of the aligner (pocketsphinx: 10 ms, relative to the best state; ctc: the "
+            "model's), higher is better; null where no aligner heard the word",
             nullable=True,
         ),
         Column(
             "method",
             _S,
-            "pocketsphinx, between (placed between its neighbours), proportional (letters of the turn), synthesis",
+            "pocketsphinx, ctc, between (placed between its neighbours), proportional (letters of the turn), synthesis",
         ),
     ),
 )
+
+UNKNOWN_WHY = ("untranscribed", "uncertain", "low_score", "not_found")
+"""Why a span's text is not known (alignments.unknown)."""
 
 ALIGNMENTS = Table(
     "alignments",
@@ -216,7 +222,7 @@ ALIGNMENTS = Table(
             "unknown",
             pa.list_(pa.struct([("start_s", _F64), ("end_s", _F64), ("why", _S)])),
             "spans in which the side speaks but what it says, or when, is not known: text is masked there; why is "
-            "untranscribed, uncertain, low_score or not_found",
+            + ", ".join(UNKNOWN_WHY),
             "s",
         ),
         Column("flags", _FLAGS, "see the flags below"),

@@ -110,13 +110,21 @@ def _run_job(job: _Job) -> str:
     return job.shard.name
 
 
-_WRITTEN_BY = {"conversations": "ingest", "turns": "ingest", "words": "align", "personas": "label", "codes": "encode"}
+_WRITTEN_BY = {
+    "conversations": "ingest", "turns": "ingest", "words": "align", "alignments": "align", "personas": "label",
+    "codes": "encode",
+}  # fmt: skip
 
 
 def _writers(work: WorkFolder) -> dict[str, str]:
     """Output file -> the stage whose completion record names it."""
     stages = sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir())
     return {file: stage for stage in stages for record in work.done(stage).values() for file in record.outputs}
+
+
+def _stage_to_run(work: WorkFolder, table: str) -> str:
+    """The stage that writes a table of this folder: synthesize writes all that encode reads."""
+    return "synthesize" if table != "codes" and work.done("synthesize") else _WRITTEN_BY[table]
 
 
 def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
@@ -137,7 +145,7 @@ def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
         if lacking := every - set(hashes[table]):
             raise ValueError(
                 f"{work.path}: the {table} table lacks {len(lacking)} of {len(every)} shards (first: {min(lacking)}); "
-                f"run `fisherprep {_WRITTEN_BY[table]}` first"
+                f"run `fisherprep {_stage_to_run(work, table)}` first"
             )
     if not every:
         raise ValueError(f"{work.path}: no {tables[0]} table yet; run `fisherprep {_WRITTEN_BY[tables[0]]}` first")

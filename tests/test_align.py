@@ -13,10 +13,11 @@ from align_calls import RATE_HZ, Call, work_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.align.align import MARGIN_S, align, cuts
+from fisherprep.align.align import align
 from fisherprep.align.aligner import BETWEEN, PROPORTIONAL, AlignedWord
 from fisherprep.align.place import MIN_WORD_S, fill_between, in_milliseconds, proportional
 from fisherprep.align.pocketsphinx import PocketsphinxAligner
+from fisherprep.align.turns import MARGIN_S, cuts
 from fisherprep.corpus.ingest import ingest
 from fisherprep.demo.release import gold_folder, write_release
 from fisherprep.engine import InlineEngine, LocalEngine

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from fisherprep.check import check_work
 from fisherprep.cli import main
-from fisherprep.schema import SIDES, TABLES, TEXT_EPAD
+from fisherprep.schema import MASKED, SIDES, TABLES, TEXT_EPAD, TEXT_PAD
 from fisherprep.workfolder import DoneRecord, WorkFolder, sha256_file
 
 
@@ -72,6 +72,24 @@ def stray_epad(row):
     return True
 
 
+def forget_the_text(row):
+    row["text_a"] = [TEXT_PAD] * row["num_frames"]
+    return True
+
+
+def forget_a_word(row):
+    at = next(i for i, token in enumerate(row["text_b"]) if token > TEXT_PAD)
+    end = next(i for i in range(at, row["num_frames"]) if row["text_b"][i] <= TEXT_PAD)
+    row["text_b"][at - 1 : end] = [TEXT_PAD] * (end - at + 1)
+    row["text_b"][-(end - at) :] = [7] * (end - at)
+    return True
+
+
+def mask_silence(row):
+    row["text_a"] = [MASKED if token == TEXT_PAD else token for token in row["text_a"]]
+    return True
+
+
 def negative_code(row):
     row["codes_a"][3][0] = -1
     return True
@@ -92,6 +110,14 @@ DAMAGE = {
     "codebooks that are too short": ("codes", drop_a_frame, "expected 8 of"),
     "EPAD that no word follows": ("codes", stray_epad, "EPAD at frame"),
     "a code that no codebook has": ("codes", code_5000, "a code above 2047"),
+    "a text row without its words": ("codes", forget_the_text, "0 text tokens for"),
+    "a word that is not on its frame": ("codes", forget_a_word, "no text token for the word at"),
+    "masks where nothing is unknown": ("codes", mask_silence, "is masked outside of unknown speech"),
+    "unknown speech that is not masked": (
+        "alignments",
+        lambda r: not r.update(unknown=[{"start_s": 0.0, "end_s": 11.0, "why": "untranscribed"}]),
+        "is PAD inside unknown speech",
+    ),
     "other prompts": ("codes", lambda r: not r.update(prompts_a=["x"]), "differ from personas"),
     "a code below zero": ("codes", negative_code, "a code below 0"),
     "a number of frames that the audio does not make": ("codes", lambda r: not r.update(num_frames=3), "num_frames 3"),

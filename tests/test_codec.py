@@ -6,7 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
+import sentencepiece
 import soundfile
+from codec_calls import SCRIPT, WRITTEN, build_work, signal, word
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,24 +22,14 @@ from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
 from fisherprep.codec.text_stream import text_stream
 from fisherprep.codec.voice import voice_span
 from fisherprep.engine import InlineEngine
-from fisherprep.schema import CONVERSATIONS, FRAME_SAMPLES
-from fisherprep.stage import Shard, ShardResult, Stage, run_stage
-from fisherprep.workfolder import WorkFolder, shard_of
+from fisherprep.schema import FRAME_SAMPLES
+from fisherprep.workfolder import WorkFolder
 
 
 @pytest.fixture(scope="module")
 def mimi(toy_checkpoint):
     files = locate(str(toy_checkpoint), ("mimi",))
     return load_mimi(files.mimi, files.mimi_config, "cpu")
-
-
-def signal(seed: int, num_samples: int, channels: int = 2) -> np.ndarray:
-    """Bursts of coloured noise and near-silence, float32 [C, N]."""
-    rng = np.random.default_rng(seed)
-    noise = rng.standard_normal((channels, num_samples))
-    tilted = np.cumsum(noise, axis=1) * 0.02 + noise
-    level = np.repeat(rng.choice([0.001, 0.02, 0.2], (channels, num_samples // 4000 + 1)), 4000, axis=1)
-    return (tilted / tilted.std() * level[:, :num_samples]).astype(np.float32)
 
 
 def live_codes(mimi, samples: np.ndarray) -> np.ndarray:
@@ -232,13 +224,6 @@ def test_turns_that_failed_to_align_give_no_voice():
     assert voice_span([turn(0, "a", 0, 6), turn(1, "a", 10, 13)], "a", fallback={0}).start_s == 10
 
 
-def word(side, turn, index, text, start_s, end_s):
-    return {
-        "call_id": "x", "side": side, "turn": turn, "index": index, "word": text,
-        "start_s": start_s, "end_s": end_s, "score": None, "method": "synthesis",
-    }  # fmt: skip
-
-
 def test_windows_start_where_nobody_is_inside_a_word():
     words = [
         word("a", 0, 0, "aa", 0.5, 0.9), word("a", 0, 1, "bb", 0.9, 2.0),
@@ -258,43 +243,6 @@ def test_windows_start_where_nobody_is_inside_a_word():
 
 # -- the stage -----------------------------------------------------------------------------------------------------
 
-SCRIPT = {"a": ("hello there how are you today", 0.5), "b": ("fine thanks and you then", 5.0)}
-
-
-def build_work(path, num_calls=3):
-    """A work folder with conversations, turns, words and personas over generated audio; call 1 has no words."""
-    (path / "audio").mkdir(parents=True)
-    tables = {"conversations": [], "turns": [], "words": [], "personas": []}
-    for number in range(num_calls):
-        call_id = f"call_{number:03d}"
-        file = path / "audio" / f"{call_id}.wav"
-        soundfile.write(file, signal(number, 8000 * 11 + 7 * number).T * 0.9, 8000, subtype="PCM_16")
-        row = dict.fromkeys(c.name for c in CONVERSATIONS.columns)
-        info = soundfile.info(file)
-        row |= {
-            "call_id": call_id, "corpus": "test", "audio_root": 0, "audio_file": file.name, "audio_format": "wav-pcm16",
-            "audio_bytes": file.stat().st_size, "audio_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "sample_rate_hz": 8000, "num_samples": info.frames, "duration_s": info.frames / 8000,
-            "transcriber": "script", "split": "train", "flags": [],
-            "speaker_a": f"p{number}", "speaker_b": f"q{number}",
-        }  # fmt: skip
-        tables["conversations"].append(row)
-        for index, (side, (text, start_s)) in enumerate(SCRIPT.items()):
-            spoken = [] if number == 1 else text.split()
-            turns = {"turn": index, "side": side, "start_s": start_s, "end_s": start_s + 4, "text": text}
-            tables["turns"].append({"call_id": call_id, **turns, "words": spoken, "flags": []})
-            tables["words"] += [
-                {**word(side, index, i, w, start_s + 0.6 * i, start_s + 0.6 * i + 0.5), "call_id": call_id}
-                for i, w in enumerate(spoken)
-            ]
-            empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
-            prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
-            tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
-    work = WorkFolder.create(path / "work", "test", ["../audio"])
-    stage = Stage("ingest", 1, tuple(tables), lambda payload, config: ShardResult(payload))
-    run_stage(work, stage, [Shard(shard_of("call_000"), {}, tables)], {}, InlineEngine())
-    return work
-
 
 @pytest.fixture(scope="module")
 def encoded(tmp_path_factory, toy_checkpoint):
@@ -303,8 +251,6 @@ def encoded(tmp_path_factory, toy_checkpoint):
 
 
 def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
-    import sentencepiece
-
     work, summary = encoded
     assert (summary.rows["codes"], summary.rows["voices"], summary.rejects) == (2, 4, {"no_words": 1})
     first = work.read("codes").to_pylist()[0]
@@ -313,9 +259,9 @@ def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
     assert first["num_frames"] == codes.shape[2] == 138
     assert np.array_equal([first["codes_a"], first["codes_b"]], codes)
     tokenizer = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
-    for side, (text, _) in SCRIPT.items():
+    for side in SCRIPT:
         tokens = [t for t in first[f"text_{side}"] if t not in (0, 3)]
-        assert tokenizer.decode(tokens) == text
+        assert tokenizer.decode(tokens) == WRITTEN[side]
         assert first[f"prompts_{side}"] == [f"prompt {side}"]
     assert (first["speaker_a"], first["agent_side"], first["starts"]) == ("p0", None, [0, 5, 61])
     voice = work.read("voices").to_pylist()[0]
@@ -378,3 +324,6 @@ def test_what_cannot_run_at_all_is_one_clear_error(encoded, toy_checkpoint, tmp_
     empty = WorkFolder.create(tmp_path / "empty", "test", [])
     with pytest.raises(ValueError, match="run `fisherprep ingest` first"):
         encode(empty, str(toy_checkpoint), "cpu", InlineEngine())
+    unaligned = build_work(tmp_path / "unaligned", without=("alignments",))
+    with pytest.raises(ValueError, match=r"alignments table lacks 1 of 1 shards .* run `fisherprep align` first"):
+        encode(unaligned, str(toy_checkpoint), "cpu", InlineEngine())

@@ -23,6 +23,7 @@ from finetune.data.sources import open_held_out, open_sources, vocabulary_of
 from finetune.data.windows import Plan, WindowSource, dialogue_mask
 from finetune.prompt import PromptTexts, prompt_frames, system_prompt
 from fisherprep.manifest import Manifest
+from fisherprep.schema import SCHEMA_VERSION
 
 pytest_plugins = ["finetune_fixtures"]
 
@@ -159,6 +160,21 @@ def test_unknown_text_and_the_last_delayed_codes_are_no_targets() -> None:
     assert mask[0].tolist() == [True, False, False, True, True]
     assert mask[1].all() and mask[9].all()
     assert all(mask[row].tolist() == [True] * 4 + [False] for row in (*range(2, 9), *range(10, 17)))
+
+
+def test_masked_text_is_fed_as_it_is_and_only_it_is_no_target(tmp_path: Path) -> None:
+    """Text of unknown speech on one side: the codes stay targets, and the other side's window has no mask."""
+    text = [3] * 100
+    text[20:30] = [-1] * 10
+    row = call_row("c0", 100, None, 0, text_a=text, starts=[0], prompts_a=["x"], prompts_b=["x"], voice_a=None)
+    windows = source(tmp_path, [row], max_frames=200)
+    for side, masked in (("a", list(range(20, 30))), ("b", [])):
+        plan = next(p for p in plans(windows, 20) if p.side == side)
+        window = windows.cut(plan)
+        first = window.rows.shape[1] - 100
+        assert np.flatnonzero(window.rows[0, first:] == -1).tolist() == masked
+        assert np.flatnonzero(~window.mask[0, first:]).tolist() == masked
+        assert window.mask[1, first:].all() and window.mask[9, first:].all()
 
 
 # -- mixture ----------------------------------------------------------------------------------------------------------
@@ -329,7 +345,7 @@ def _break(work: Path, what: str) -> None:
     [
         ("folder", "does not exist, so dataset 'd' cannot be trained on; make it with `fisherprep encode"),
         ("table", "holds no codes table"),
-        ("version", "schema version 0, expected 1"),
+        ("version", f"schema version 0, expected {SCHEMA_VERSION}"),
         ("work.json", "expected a work folder"),
         ("columns", "columns are not those of the codes table"),
         ("garbage", "cannot be read"),

@@ -11,7 +11,7 @@ from finetune_tiny import World, tiny_lm
 
 from finetune.checkpoints import load_model, open_base
 from finetune.config import LossConfig, OptimConfig
-from finetune.data.batches import Mixture, StepBatch, micro_batches
+from finetune.data.batches import Batch, Mixture, StepBatch, micro_batches
 from finetune.data.mixture import MixtureState
 from finetune.data.sources import open_sources
 from finetune.loss import STREAMS, StreamSums, WeightTotals, cross_entropy, target_weights, weighted_loss
@@ -235,3 +235,35 @@ def test_each_parameter_is_in_the_group_that_its_name_says() -> None:
     }
     rest = {name.split(".")[0] for name in names} - {name.split(".")[0] for name in depth}
     assert rest == {"emb", "text_emb", "text_linear", "transformer", "out_norm"}
+
+
+def test_masked_text_feeds_nothing_and_counts_nowhere(world: World, windows: list[Any]) -> None:
+    """Text -1 in the middle of a dialogue: zero embeddings, no part in loss or metrics; audio stays supervised."""
+    model = tiny_lm()
+    nothing = torch.tensor([[-1]])
+    assert not model.text_emb(nothing).any() and not model.depformer_text_emb(nothing).any()
+    batch = batch_of(windows, 4).micro_batches[0]
+    place = batch.mask[:, 0].nonzero()[::3]
+    codes, mask = batch.codes.clone(), batch.mask.clone()
+    codes[place[:, 0], 0, place[:, 1]] = -1
+    mask[place[:, 0], 0, place[:, 1]] = False
+    masked = Batch(codes, mask, batch.dataset_ids)
+    counted = []
+    for each in (batch, masked):
+        row, targets, values = target_losses(model, each)
+        assert torch.isfinite(values).all() and (values[:, 1:][targets[:, 1:]] > 0).all()
+        counted.append((int(targets[:, 0].sum()), int(targets[:, 1:].sum())))
+        assert not values[:, 0][row[:, 0] == -1].any()
+        sums = StreamSums(("calls", "shop"))
+        sums.add(values, row, targets, each.dataset_ids)
+        means = sums.means()
+        assert all(means[name]["text"] == pytest.approx(_mean(values, targets, each, d), rel=1e-5)
+                   for d, name in enumerate(("calls", "shop")))  # fmt: skip
+    assert counted[1] == (counted[0][0] - len(place), counted[0][1])
+    batch_loss = accumulate_gradient(model, StepBatch((masked,), 4, 0), world.config(), StreamSums(("calls", "shop")))
+    assert batch_loss > 0 and all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def _mean(values: torch.Tensor, targets: torch.Tensor, batch: Batch, dataset: int) -> float:
+    mine = (batch.dataset_ids == dataset)[:, None] & targets[:, 0]
+    return float(values[:, 0][mine].detach().mean())

@@ -111,9 +111,10 @@ def test_pindata_columns_and_side_data() -> None:
     tables = pindata(PINDATA_HEADER, "2637,F,54,16,English,WA,2,06972_A/m.a;08175_B/f.o", "9,NA,NA,NA,NA,NA,0,")
     assert not tables.problems
     assert tables.speakers["2637"] == {
-        "pin_sex": "f", "age": 54, "education": 16, "native_language": "English", "where_raised": "WA"
+        "pin_sex": "f", "age": 54, "education": 16, "native_language": "English", "where_raised": "WA",
+        "sides_listed": 2,
     }  # fmt: skip
-    assert set(tables.speakers["9"].values()) == {None}
+    assert set(tables.speakers["9"].values()) == {None, 0}
     assert tables.sides["fe_03_06972"] == {"pin_a": "2637", "sex_a": "m", "dialect_a": "a"}
     assert tables.sides["fe_03_08175"] == {"pin_b": "2637", "sex_b": "f", "dialect_b": "o"}
 
@@ -137,9 +138,9 @@ def test_file_lists_in_both_forms() -> None:
     raw += b"00003\tfe_03_p1_sph1\tfm\tx\n\nnothing here\n"
     parse_filelist(raw, "filelist.tbl", tables)
     assert tables.listed == {
-        "fe_03_00001": {"sex_a": "m", "sex_b": "f", "transcriber": "bbn"},
-        "fe_03_05852": {"sex_a": "f", "sex_b": "f", "transcriber": None},
-        "fe_03_00003": {"sex_a": "f", "sex_b": "m", "transcriber": None},
+        "fe_03_00001": {"sex_a": "m", "sex_b": "f", "transcriber": "bbn", "volume": "fe_03_p1_sph1"},
+        "fe_03_05852": {"sex_a": "f", "sex_b": "f", "transcriber": None, "volume": "fe_03_p2_sph1"},
+        "fe_03_00003": {"sex_a": "f", "sex_b": "m", "transcriber": None, "volume": "fe_03_p1_sph1"},
     }
     assert reasons(tables) == [("5", "bad_row")]
 

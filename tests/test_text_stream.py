@@ -1,12 +1,16 @@
-"""The text row: the Moshi paper's rule on small cases by hand, and its invariants on random words."""
+"""The text row: the Moshi paper's rule by hand and against Kyutai's code, masks, and invariants on random words."""
+
+import io
 
 import numpy as np
 import pytest
+import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.codec.text_stream import frame_of, text_stream
-from fisherprep.schema import TEXT_EPAD, TEXT_PAD
+from fisherprep.codec.encode import word_speller
+from fisherprep.codec.text_stream import Unknown, frame_of, text_stream
+from fisherprep.schema import MASKED, TEXT_EPAD, TEXT_PAD
 
 P, E = TEXT_PAD, TEXT_EPAD
 
@@ -82,7 +86,9 @@ def test_frames_of_times_written_in_decimals():
     assert [frame_of(k / 100) for k in hundredths] == (hundredths * 125 // 1000).tolist()
 
 
-WORDS = st.lists(st.tuples(st.text("abcdefgh", min_size=1, max_size=7), st.integers(0, 1200)), max_size=25).map(
+TIMES = st.one_of(st.integers(0, 1200), st.integers(0, 30), st.integers(1170, 1200), st.sampled_from([0, 8, 400, 401]))
+"""Hundredths of a second: anywhere, crowded at both ends, and at the same instant."""
+WORDS = st.lists(st.tuples(st.text("abcdefgh", min_size=1, max_size=7), TIMES), max_size=25).map(
     lambda items: sorted(((w, ms / 100) for w, ms in items), key=lambda item: item[1])
 )
 
@@ -121,3 +127,154 @@ def test_with_room_at_the_end_no_word_is_early_and_late_words_are_packed(words):
         at = max(frame_of(start_s), free)
         assert tokens[at : at + len(word)].tolist() == spell(word)
         free = at + len(word)
+
+
+# -- Kyutai's interleaver --------------------------------------------------------------------------------------------
+
+SENTENCE = [("hi", 0.25), ("there", 0.5), ("b", 1.03), ("cd", 1.19), ("abc", 1.77), ("z", 2.39)]
+KYUTAI = [
+    3, 3, 0, 17, 18, 0, 29, 17, 14, 27, 14, 0, 11, 0, 12, 13, 3, 3, 3, 3, 3, 0, 10, 11, 12, 3, 3, 3, 0, 35, 3, 3
+]  # fmt: skip
+"""What kyutai-labs/moshi-finetune (finetune/data/interleaver.py, ``Interleaver(..., keep_main_only=True)``) makes of
+SENTENCE with ``spell``; its ``keep_and_shift=True`` gives the same."""
+
+
+def test_where_no_words_collide_the_row_is_that_of_kyutais_interleaver():
+    stream = text_stream(SENTENCE, 32, spell)
+    assert stream.tokens.tolist() == KYUTAI
+    assert stream.shifted == 0
+
+
+def test_where_words_collide_kyutais_default_drops_tokens_and_its_keep_and_shift_row_is_ours():
+    words = [("abcd", 0.3), ("ef", 0.4), ("g", 1.5)]
+    dropping = [3, 3, 0, 10, 11, 14, 15, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 16, 3, 3, 3]
+    keeping = [3, 3, 0, 10, 11, 12, 13, 14, 15, 3, 3, 3, 3, 3, 3, 3, 3, 0, 16, 3, 3, 3]
+    stream = text_stream(words, 22, spell)
+    assert stream.tokens.tolist() == keeping != dropping
+    assert stream.shifts.tolist() == [0, 0, 0, 0, 2, 2, 0]
+
+
+def test_a_word_in_the_first_frame_follows_the_paper_where_kyutais_interleaver_has_no_epad():
+    kyutai = [10, 11, 3, 3, 3, 0, 12, 3, 3, 3]
+    assert row([("ab", 0.01), ("c", 0.5)], 10) == [E, 10, 11, P, P, E, 12, P, P, P] != kyutai
+
+
+# -- spans whose text is unknown -------------------------------------------------------------------------------------
+
+M = MASKED
+
+
+def test_every_frame_that_an_unknown_span_touches_is_masked():
+    stream = text_stream([("ab", 0.8)], 15, spell, [Unknown(0.15, 0.33, "low_score")])
+    assert stream.tokens.tolist() == [P, M, M, M, M, P, P, P, P, E, 10, 11, P, P, P]
+    assert stream.masked == {"low_score": 4} and not stream.left_out
+
+
+def test_a_span_of_whole_frames_masks_no_frame_more():
+    assert row_with([], 6, Unknown(0.16, 0.32, "x")) == [P, P, M, M, P, P]
+
+
+def row_with(words, num_frames, *unknown):
+    return text_stream(words, num_frames, spell, unknown).tokens.tolist()
+
+
+def test_words_that_begin_in_a_span_are_left_out_and_others_keep_their_tokens_and_epad():
+    words = [("abcd", 0.16), ("xyz", 0.4), ("e", 0.8), ("f", 1.2)]
+    stream = text_stream(words, 16, spell, [Unknown(0.24, 0.8, "not_found")])
+    assert stream.tokens.tolist() == [P, E, 10, 11, 12, 13, M, M, M, E, 14, P, P, P, E, 15]
+    assert stream.left_out == {"not_found": 1} and stream.masked == {"not_found": 3}
+
+
+def test_a_word_at_a_spans_first_instant_is_in_it_and_one_at_its_end_is_not():
+    stream = text_stream([("ab", 2.32), ("cd", 2.72)], 40, spell, [Unknown(2.32, 2.72, "uncertain")])
+    assert stream.left_out == {"uncertain": 1}
+    assert stream.tokens[28:37].tolist() == [P, M, M, M, M, E, 12, 13, P]
+
+
+def test_spans_may_overlap_and_run_past_the_audio():
+    unknown = [Unknown(0.3, 0.5, "low_score"), Unknown(0.4, 9.0, "untranscribed"), Unknown(20.0, 30.0, "uncertain")]
+    stream = text_stream([("a", 0.45), ("b", 0.6)], 10, spell, unknown)
+    assert stream.tokens.tolist() == [P, P, P] + [M] * 7
+    assert stream.masked == {"low_score": 4, "untranscribed": 3}
+    assert stream.left_out == {"low_score": 1, "untranscribed": 1}
+
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 1400), st.integers(1, 300), st.sampled_from(["untranscribed", "low_score"])), max_size=6
+).map(lambda spans: [Unknown(start / 100, (start + length) / 100, why) for start, length, why in spans])
+
+
+@given(WORDS, SPANS, st.integers(0, 160))
+@settings(max_examples=300, deadline=None)
+def test_masks_are_only_where_text_is_unknown_and_never_over_a_known_word(words, unknown, room):
+    num_frames = sum(len(w) for w, _ in words) + room
+    stream = text_stream(words, num_frames, spell, unknown)
+    tokens = stream.tokens
+    known = [(w, s) for w, s in words if not any(u.start_s <= s < u.end_s for u in unknown)]
+    assert tokens[tokens > P].tolist() == [t for w, _ in known for t in spell(w)]
+    assert stream.left_out.total() == len(words) - len(known)
+
+    touched = np.zeros(num_frames, dtype=bool)
+    for u in unknown:  # frame t lasts from 8 t to 8 t + 8 hundredths of a second
+        for t in range(num_frames):
+            touched[t] |= 8 * t < round(u.end_s * 100) and round(u.start_s * 100) < 8 * t + 8
+    assert not np.any((tokens == M) & ~touched) and not np.any((tokens == P) & touched)
+    assert stream.masked.total() == (tokens == M).sum()
+    unmasked = np.where(tokens == M, P, tokens)
+    assert unmasked.tolist() == row(known, num_frames)
+
+
+# -- word by word ----------------------------------------------------------------------------------------------------
+
+
+def train(tmp_path, **options):
+    """A SentencePiece model over English words with marks and capitals."""
+    lines = [
+        "Yeah, I'm from New York. the cat and the cat's mouse",
+        "so what's your name? uh-huh 401k T.V. <x> it",
+        "i don't know what you mean",
+    ] * 40
+    stream = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=stream, hard_vocab_limit=False, pad_id=3,
+        minloglevel=2, num_threads=1, byte_fallback=True, character_coverage=1.0,
+        **{"vocab_size": 420, "model_type": "bpe", **options},
+    )  # fmt: skip
+    file = tmp_path / f"{len(list(tmp_path.iterdir()))}.model"
+    file.write_bytes(stream.getvalue())
+    return file
+
+
+@pytest.fixture(scope="module")
+def released_kind(tmp_path_factory):
+    """Models built as released ones are: a word mark before every word, no piece across a space."""
+    folder = tmp_path_factory.mktemp("spm")
+    options = [{}, {"model_type": "unigram", "vocab_size": 300}, {"user_defined_symbols": ["<x>", "<system>"]},
+               {"remove_extra_whitespaces": False}]  # fmt: skip
+    files = [train(folder, **each) for each in options]
+    return [(word_speller(f), sentencepiece.SentencePieceProcessor(model_file=str(f))) for f in files]
+
+
+WRITTEN = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["yeah", "Yeah,", "th-", "-bout", "T.V.", "t.v.'s", "$4.50", "401k", "<x>", "<system>", "café"]
+        ),
+        st.text("abcdehirtuINTYé'.,-?!0145<x>", min_size=1, max_size=8),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(WRITTEN)
+@settings(max_examples=200, deadline=None)
+def test_words_one_by_one_are_the_tokenizers_own_encoding_of_the_sentence(released_kind, words):
+    for spell_word, processor in released_kind:
+        assert [t for word in words for t in spell_word(word)] == processor.encode(" ".join(words))
+
+
+@pytest.mark.parametrize("options", [{"add_dummy_prefix": False}, {"split_by_whitespace": False, "vocab_size": 600}])
+def test_a_tokenizer_that_writes_words_otherwise_inside_a_sentence_is_refused(tmp_path, options):
+    with pytest.raises(ValueError, match="writes a word otherwise alone than inside a sentence"):
+        word_speller(train(tmp_path, **options))

@@ -38,6 +38,10 @@ MAX_PRONUNCIATIONS = 6
 MAX_LETTERS = 64
 """Letters of a word beyond these are not read: no one says so much in one word."""
 VOWELS = frozenset(p for p in PHONES if p[0] in "AEIOU")
+INITIALISM = re.compile(r"((?:[a-z]\.)+[a-z]?)('?s|'d|'ll|'re|'ve)?-?")
+"""Letters with a dot after each, but perhaps the last; then an ending."""
+DIGIT_RUNS = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:st|nd|rd|th|s)?(?![a-z0-9])|[0-9]+(?:\.[0-9]+)*|[a-z]+")
+"""What a word with digits is made of: numbers, with an ending where the word ends, and letters."""
 
 _SPOKEN = {
     "hm": "HH M", "hmm": "HH M", "mhm": "M HH M|AH M HH AH M", "mm": "M", "mm-hm": "M HH M|AH M HH AH M",
@@ -97,7 +101,7 @@ def _listed(word: str, lookup: Lookup) -> list[Pronunciation]:
 
 def _initialism(word: str) -> list[Pronunciation]:
     """``t.v.``, ``c.e.o.'s``, ``a.s``: a dot after every letter, but perhaps the last."""
-    match = re.fullmatch(r"((?:[a-z]\.)+[a-z]?)('?s|'d|'ll|'re|'ve)?-?", word)
+    match = INITIALISM.fullmatch(word)
     if not match:
         return []
     spelled, ending = match.groups()
@@ -138,7 +142,7 @@ def _with_digits(word: str, lookup: Lookup) -> list[Pronunciation]:
     """``401k``, ``1995``, ``5.15``, ``3rd``: runs of digits as numbers, runs of letters by name or as a word."""
     if not re.search(r"[0-9]", word):
         return []
-    runs = re.findall(r"[0-9]+(?:\.[0-9]+)*(?:st|nd|rd|th|s)?(?![a-z0-9])|[0-9]+(?:\.[0-9]+)*|[a-z]+", word)
+    runs = DIGIT_RUNS.findall(word)
     return _in_a_row(_number(run, lookup) if run[0].isdigit() else _letters_beside_digits(run, lookup) for run in runs)
 
 

@@ -6,17 +6,19 @@ Legend: N samples, T frames of 80 ms; side a is row 0 of the audio, side b row 1
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fisherprep.codec.mimi import encode_channels, encode_voice
-from fisherprep.codec.text_stream import TextStream, frame_of, text_stream
+from fisherprep.codec.text_stream import TextStream, Unknown, frame_of, text_stream
+from fisherprep.codec.truecase import Spoken, truecase
 from fisherprep.codec.voice import voice_span
 from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
-from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, SIDES, TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, MASKED, SIDES, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
     from moshi.models import MimiModel
@@ -28,12 +30,13 @@ RESAMPLER = "soxr HQ"
 
 @dataclass(frozen=True)
 class Call:
-    """What the tables hold of a call; rows as dictionaries, prompts by side."""
+    """What the tables hold of a call; rows as dictionaries, prompts and unknown spans by side."""
 
     row: dict[str, Any]
     turns: list[dict[str, Any]]
     words: list[dict[str, Any]]
     prompts: dict[str, list[str]]
+    unknown: dict[str, list[Unknown]] = field(default_factory=dict)
 
     def words_of(self, side: str) -> list[dict[str, Any]]:
         """One side's words in order of time."""
@@ -62,9 +65,18 @@ def to_codec_rate(samples: np.ndarray, rate_hz: int) -> np.ndarray:
     return np.pad(resampled[:, :length], ((0, 0), (0, max(0, length - resampled.shape[1]))))
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A row of the codes table without ``provenance``, the rows of the voices table, and the text row of each side."""
+
+    row: dict[str, Any]
+    voices: list[dict[str, Any]]
+    text: dict[str, TextStream]
+
+
 def encode_call(
-    call: Call, samples: np.ndarray, mimi: MimiModel, spell: Callable[[str], list[int]]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    call: Call, samples: np.ndarray, mimi: MimiModel, spell: Callable[[str], list[int]], rule: str = "off"
+) -> Encoded:
     """Encode one call.
 
     Args:
@@ -72,9 +84,7 @@ def encode_call(
         samples: float32 [2, N] at 24 kHz.
         mimi: the codec.
         spell: the text tokens of one word.
-
-    Returns:
-        A row of the codes table without ``provenance``, and the rows of the voices table.
+        rule: how words are written, one of ``truecase.RULES``.
 
     Raises:
         BadInput: there are no words, or they cannot be laid on the frames.
@@ -83,7 +93,7 @@ def encode_call(
         raise BadInput("no_words", "no words on either side", "a transcript with words", "see the rejects of ingest")
     codes = encode_channels(mimi, samples)
     num_frames = codes.shape[2]
-    text = {side: _text(call, side, num_frames, spell) for side in SIDES}
+    text = {side: _text(call, side, num_frames, spell, rule) for side in SIDES}
     voices = [voice for side in SIDES if (voice := _voice(call, side, samples, mimi))]
     prompts = {voice["side"]: voice["codes"] for voice in voices}
     row: dict[str, Any] = {key: call.row[key] for key in ("call_id", "corpus", "split", "agent_side")}
@@ -97,13 +107,39 @@ def encode_call(
             f"speaker_{side}": call.row[f"speaker_{side}"],
             f"shifted_{side}": text[side].shifted,
         }
-    return row, voices
+    return Encoded(row, voices, text)
 
 
-def _text(call: Call, side: str, num_frames: int, spell: Callable[[str], list[int]]) -> TextStream:
-    words = [(word["word"], word["start_s"]) for word in call.words_of(side)]
+def text_of(call: Call, side: str, num_frames: int, spell: Callable[[str], list[int]], rule: str = "off") -> TextStream:
+    """The text row of one side, its words written by ``rule``, masked where the side's text is unknown.
+
+    Raises:
+        ValueError: as ``text_stream`` does.
+    """
+    words = written_words(call.words_of(side), rule)
+    return text_stream(words, num_frames, spell, call.unknown.get(side, ()))
+
+
+def written_words(words: list[dict[str, Any]], rule: str) -> list[tuple[str, float]]:
+    """(word as it is written, start_s) of one side's words, which come and stay in order of time."""
+    if rule == "off":
+        return [(word["word"], word["start_s"]) for word in words]
+    turns = [
+        sorted(turn, key=lambda word: word["index"])
+        for _, turn in groupby(sorted(words, key=lambda word: word["turn"]), key=lambda word: word["turn"])
+    ]
+    spoken = [Spoken([word["word"] for word in turn], turn[0]["start_s"], turn[-1]["end_s"]) for turn in turns]
+    written = {
+        (word["turn"], word["index"]): text
+        for turn, texts in zip(turns, truecase(spoken), strict=True)
+        for word, text in zip(turn, texts, strict=True)
+    }
+    return [(written[word["turn"], word["index"]], word["start_s"]) for word in words]
+
+
+def _text(call: Call, side: str, num_frames: int, spell: Callable[[str], list[int]], rule: str) -> TextStream:
     try:
-        return text_stream(words, num_frames, spell)
+        return text_of(call, side, num_frames, spell, rule)
     except ValueError as err:
         raise BadInput(
             "text_does_not_fit", f"side {side}: {err}", "text that the frames can hold", "check the transcript"
@@ -133,10 +169,10 @@ def _voice(call: Call, side: str, samples: np.ndarray, mimi: MimiModel) -> dict[
 
 
 def window_starts(call: Call, text: dict[str, TextStream]) -> np.ndarray:
-    """Frames at which a window may start, increasing; frame 0 is always one.
+    """Frames at which a window may start, increasing, one at least.
 
-    The frame before a turn's first word, on either side, where at its beginning nobody is inside a word and neither
-    text row is inside one.
+    Frame 0, and the frame before a turn's first word on either side, where at its beginning nobody is inside a word and
+    neither text row is inside one or masked. Frame 0 is left out only where it is masked and there is another.
     """
     num_frames = len(text[SIDES[0]].tokens)
     first_words = [word["start_s"] for word in call.words if word["index"] == 0]
@@ -145,5 +181,8 @@ def window_starts(call: Call, text: dict[str, TextStream]) -> np.ndarray:
     times_s = frames[:, None] / FRAME_RATE_HZ
     starts_s, ends_s = (np.array([word[key] for word in call.words]) for key in ("start_s", "end_s"))
     spoken = ((starts_s < times_s) & (times_s < ends_s)).any(axis=1)
-    written = np.any([~np.isin(text[side].tokens[frames], (TEXT_PAD, TEXT_EPAD)) for side in SIDES], axis=0)
-    return frames[~(spoken | written) | (frames == 0)]
+    rows = np.stack([text[side].tokens[frames] for side in SIDES])
+    silent = np.isin(rows, (TEXT_PAD, TEXT_EPAD)).all(axis=0)
+    masked = (rows == MASKED).any(axis=0)
+    fit = frames[(~spoken & silent) | ((frames == 0) & ~masked)]
+    return fit if len(fit) else frames[:1]

@@ -1,4 +1,4 @@
-"""The ``encode`` stage: conversations, turns, words and personas to codes and voices.
+"""The ``encode`` stage: conversations, turns, words, alignments and personas to codes and voices.
 
 Calls of every split are encoded, ``excluded`` ones too: the codes table has a row for each call that can be used at
 all, and its ``split`` says what for. A call whose audio has become unreadable, or that has no words, is rejected.
@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
 from fisherprep.codec.call import RESAMPLER, Call, codec_audio, encode_call
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
+from fisherprep.codec.text_stream import TextStream, Unknown
+from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
+from fisherprep.device import one_thread_in_workers, torch_device
 from fisherprep.engine import Engine, InlineEngine, local_engine
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
 
 _MAX_TOKEN = 32_767
 """Text tokens are stored as int16."""
+_SHIFTS = (1, 2, 4, 8, 16)
+"""Where counts of shifted tokens begin anew, in frames; counts by distance add up over shards, quantiles do not."""
+_PROBE = "i don't know what you mean"
 
 
 @dataclass(frozen=True)
@@ -51,47 +59,47 @@ class _Payload:
     model: _Model
 
 
-def encode(work: WorkFolder, checkpoint: str, device: str | None = None, engine: Engine | None = None) -> StageSummary:
+def encode(
+    work: WorkFolder,
+    checkpoint: str,
+    device: str | None = None,
+    engine: Engine | None = None,
+    truecase: str = DEFAULT_RULE,
+) -> StageSummary:
     """Bring the codes and voices tables up to date.
 
     Args:
-        work: a folder with conversations, turns, words and personas.
+        work: a folder with conversations, turns, words, alignments and personas.
         checkpoint: local directory or hub repo id whose Mimi and tokenizer are used.
         device: of torch; None: cuda where there is one, else cpu.
         engine: where shards run; None: a process per core on a CPU (torch's threads spend much of their time waiting
             for each other), this process on an accelerator.
+        truecase: how words are written on the text row, one of ``truecase.RULES``.
+
+    Returns:
+        Counts over all shards, with the share of text frames that are masked, by reason.
 
     Raises:
-        ValueError: a table or a checkpoint file is missing, the weights do not fit, or there is no such device.
+        ValueError: there is no such rule or device, a table or a checkpoint file is missing, or the weights do not fit.
     """
     from rich.console import Console
 
+    if truecase not in RULES:
+        raise ValueError(f"truecase {truecase!r}: expected one of {', '.join(RULES)}")
     with work.lock("encode"):
-        inputs = upstream(work, "conversations", "turns", "words", "personas")
+        inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, _device(device))
+        model = _model(files, torch_device(device))
         _load(model)  # a checkpoint that does not fit is one error before any shard starts
         told = f"codec and tokenizer: {files.label}; device: {model.device}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
         shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
-        return run_stage(work, STAGE, shards, _config(files, model), engine or _usual_engine(model.device))
+        config = _config(files, model) | {"truecase": truecase}
+        return _with_shares(run_stage(work, STAGE, shards, config, engine or _usual_engine(model.device)))
 
 
 def _usual_engine(device: str) -> Engine:
     return local_engine(0) if device == "cpu" else InlineEngine()
-
-
-def _device(name: str | None) -> str:
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as err:
-        reason = str(err).splitlines()[0][:80]
-        raise ValueError(f"device {name!r} cannot be used here ({reason}); expected cpu, cuda, cuda:1 ...") from err
-    return name
 
 
 def _model(files: CheckpointFiles, device: str) -> _Model:
@@ -111,12 +119,7 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
 @lru_cache(maxsize=1)
 def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
-    import multiprocessing
-
-    import torch
-
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)  # the other workers have the other cores
+    one_thread_in_workers()
     return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
 
 
@@ -141,7 +144,8 @@ def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
     """The text tokens of one word, by a SentencePiece model.
 
     Raises:
-        ValueError: the file is no SentencePiece model, or its ids do not fit the table.
+        ValueError: the file is no SentencePiece model, its ids do not fit the table, or words encoded one by one are
+            not the sentence.
     """
     import sentencepiece
 
@@ -151,6 +155,11 @@ def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
         raise ValueError(f"{tokenizer}: cannot be read as a SentencePiece model ({err})") from err
     if processor.vocab_size() > _MAX_TOKEN + 1:
         raise ValueError(f"{tokenizer}: {processor.vocab_size()} pieces; expected at most {_MAX_TOKEN + 1}")
+    if processor.encode(_PROBE) != [token for word in _PROBE.split() for token in processor.encode(word)]:
+        raise ValueError(
+            f"{tokenizer}: writes a word otherwise alone than inside a sentence; expected a SentencePiece model with "
+            "add_dummy_prefix whose pieces do not cross spaces, as the released models have"
+        )
     return lru_cache(maxsize=100_000)(processor.encode)
 
 
@@ -161,18 +170,43 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
     for call in _calls(payload.work, payload.shard):
         try:
             samples = codec_audio(payload.work, call.row)
-            row, voices = encode_call(call, samples, mimi, spell)
+            encoded = encode_call(call, samples, mimi, spell, config["truecase"])
         except BadInput as err:
             result.rejects.append(_reject(call.row, err))
             continue
-        result.rows["codes"].append({**row, "provenance": provenance})
-        result.rows["voices"] += voices
+        result.rows["codes"].append({**encoded.row, "provenance": provenance})
+        result.rows["voices"] += encoded.voices
         result.counters += Counter(
-            frames=row["num_frames"],
-            text_tokens_shifted=row["shifted_a"] + row["shifted_b"],
-            sides_without_voice=len(SIDES) - len(voices),
+            frames=encoded.row["num_frames"], sides_without_voice=len(SIDES) - len(encoded.voices)
         )
+        for stream in encoded.text.values():
+            result.counters += _text_counters(stream)
     return result
+
+
+def _text_counters(stream: TextStream) -> Counter[str]:
+    """Counts that add up over sides, calls and shards."""
+    distance = np.abs(stream.shifts)
+    counters = Counter(text_frames=len(stream.tokens), text_tokens=len(distance), text_tokens_shifted=stream.shifted)
+    for low, high in zip(_SHIFTS, (*_SHIFTS[1:], None), strict=True):
+        count = int(((distance >= low) & (distance < (high or np.inf))).sum())
+        counters[f"text_tokens_shifted: {_span(low, high)} frames"] = count
+    counters += Counter({f"text_frames_masked: {why}": count for why, count in stream.masked.items()})
+    counters += Counter({f"words_left_out: {why}": count for why, count in stream.left_out.items()})
+    return counters
+
+
+def _span(low: int, high: int | None) -> str:
+    return f"{low} or more" if high is None else str(low) if high == low + 1 else f"{low} to {high - 1}"
+
+
+def _with_shares(summary: StageSummary) -> StageSummary:
+    """The summary with each count of masked frames as a share of all text frames beside it."""
+    counters = Counter(summary.counters)
+    for name, count in summary.counters.items():
+        if name.startswith("text_frames_masked: "):
+            counters[f"{name}, share"] = count / summary.counters["text_frames"]  # type: ignore[assignment]
+    return replace(summary, counters=counters)
 
 
 def _reject(row: dict[str, Any], err: BadInput) -> dict[str, Any]:
@@ -188,17 +222,19 @@ def _calls(work: WorkFolder, shard: str) -> list[Call]:
 
     turns, words = by_call("turns"), by_call("words")
     personas = by_call("personas", "call_id", "side", "prompts")
+    alignments = by_call("alignments", "call_id", "side", "unknown")
     return [
         Call(
             row,
             turns.get(call_id, []),
             words.get(call_id, []),
             {persona["side"]: persona["prompts"] for persona in personas.get(call_id, [])},
+            {side["side"]: [Unknown(**span) for span in side["unknown"]] for side in alignments.get(call_id, [])},
         )
         for call_id, (row,) in by_call("conversations").items()
     ]
 
 
 STAGE = Stage(
-    "encode", 1, ("codes", "voices"), _process, retry_rejects=True, settled=frozenset({"no_words", "text_does_not_fit"})
+    "encode", 2, ("codes", "voices"), _process, retry_rejects=True, settled=frozenset({"no_words", "text_does_not_fit"})
 )

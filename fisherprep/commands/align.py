@@ -6,23 +6,67 @@ from pathlib import Path
 
 import click
 
-from fisherprep.commands.options import strict_option, work_argument, workers_option
+from fisherprep.commands.options import strict_option, work_argument
 from fisherprep.commands.summary import report
 
 
 @click.command()
 @work_argument
-@workers_option
+@click.option(
+    "--aligner",
+    type=click.Choice(["auto", "pocketsphinx", "ctc"]),
+    default="auto",
+    show_default=True,
+    help="What finds the words; auto is ctc where --ctc-model is given, else pocketsphinx, which works offline.",
+)
+@click.option(
+    "--ctc-model",
+    metavar="REPO_OR_DIR",
+    help="Hub repository or local folder of a wav2vec2-style CTC model, such as facebook/wav2vec2-base-960h.",
+)
+@click.option("--device", metavar="DEVICE", help="Of the CTC model: cpu, cuda, cuda:1 ...  [default: cuda if present]")
+@click.option(
+    "--batch-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Sound that the CTC model hears at once.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Worker processes; 0 is one per core, and a single one on cuda.  [default: 0]",
+)
 @strict_option
-def align(work: Path, data_root: Path, workers: int, strict: bool) -> None:
+def align(
+    work: Path,
+    data_root: Path,
+    aligner: str,
+    ctc_model: str | None,
+    device: str | None,
+    batch_seconds: float,
+    workers: int | None,
+    strict: bool,
+) -> None:
     """Align every word of WORK with its speaker's channel.
 
     \b
-    Example:
+    Examples:
       fisherprep align data/fisher
+      fisherprep align data/fisher --ctc-model facebook/wav2vec2-base-960h
     """
     from fisherprep.align.align import align as run
+    from fisherprep.align.choice import AlignerChoice, located, usual_workers
     from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
-    report(work, run(WorkFolder.open(work), local_engine(workers)), strict)
+    if aligner == "auto":
+        aligner = "ctc" if ctc_model else "pocketsphinx"
+    if aligner == "ctc" and not ctc_model:
+        raise click.UsageError("--aligner ctc: needs --ctc-model with a hub repository or a local folder")
+    if aligner != "ctc" and ctc_model:
+        raise click.UsageError(f"--ctc-model: --aligner {aligner} takes no model; leave one of them out")
+    folder = WorkFolder.open(work)
+    choice = located(AlignerChoice(aligner, ctc_model, device, batch_seconds))
+    report(work, run(folder, local_engine(workers or usual_workers(choice)), choice), strict)

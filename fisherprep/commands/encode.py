@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import report
 
@@ -15,8 +16,23 @@ from fisherprep.commands.summary import report
 @checkpoint_option
 @click.option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ...  [default: cuda where there is one]")
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: 1 per core; 1 on cuda]")
+@click.option(
+    "--truecase",
+    type=click.Choice(RULES),
+    default=DEFAULT_RULE,
+    show_default=True,
+    help="How words are written on the text row: with capitals and sentence marks by rule, or as transcribed.",
+)
 @strict_option
-def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, workers: int | None, strict: bool) -> None:
+def encode(
+    work: Path,
+    data_root: Path,
+    checkpoint: str,
+    device: str | None,
+    workers: int | None,
+    truecase: str,
+    strict: bool,
+) -> None:
     """Encode both channels of every call with Mimi and lay the text on its frames.
 
     \b
@@ -28,4 +44,4 @@ def encode(work: Path, data_root: Path, checkpoint: str, device: str | None, wor
     from fisherprep.workfolder import WorkFolder
 
     engine = local_engine(workers) if workers else None
-    report(work, run(WorkFolder.open(work), checkpoint, device, engine), strict)
+    report(work, run(WorkFolder.open(work), checkpoint, device, engine, truecase), strict)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from fisherprep.commands.options import FOLDER, data_root_option, strict_option, workers_option
 from fisherprep.commands.summary import print_rows, report
 from fisherprep.manifest import DEFAULT_DIR, SplitRule, find_manifest
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @click.command()
@@ -43,6 +47,11 @@ def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, name: s
     if dry_run:
         print_rows("what would be used", survey(list(release)).rows())
         return
+    source = click.get_current_context().get_parameter_source("manifests")
+    if source is not ParameterSource.DEFAULT and not manifests.is_dir():
+        raise click.BadParameter(f"{manifests} is no folder", param_hint="--manifests")
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter(f"{name!r} cannot name a folder; use letters, digits, - and _", param_hint="--name")
     rule = find_manifest(name, manifests).split if (manifests / f"{name}.yaml").is_file() else SplitRule()
     target = out or data_root / name
     options = Options(salvage, verify_checksum=not no_checksum, errata=not no_errata, checks=not no_checks)

@@ -19,7 +19,7 @@ from fisherprep.corpus.candidates import DUPLICATE, SourceFile, Sources
 from fisherprep.corpus.channels import checked
 from fisherprep.corpus.errata import Erratum, apply_errata, load_errata
 from fisherprep.corpus.problems import BadInput, problem
-from fisherprep.corpus.transcript import UNKNOWN, Transcript, Turn, parse_transcript, place_turns
+from fisherprep.corpus.transcript import OUTSIDE_AUDIO, UNKNOWN, Transcript, Turn, parse_transcript, place_turns
 from fisherprep.stage import ShardResult
 
 MAX_TRANSCRIPT_BYTES = 16 << 20
@@ -98,7 +98,14 @@ def ingest_call(row: dict[str, Any], files: CallFiles, options: Options, result:
     if refused:
         _no_longer_duplicates(result, call_id, {sound.sources[0].relative, place})
     conversation = _conversation(row, sound, told)
-    conversation["flags"] = [*row["flags"], *_flags(sound.audio, errata, spare=bool(refused))]
+    found = {
+        "lossy_audio": is_lossy(sound.audio),
+        "listed_bad_audio": any(erratum.do == "flag" for erratum in errata),
+        "spare_file": bool(refused),
+        "audio_ends_early": sum(err.reason == OUTSIDE_AUDIO for _, err in told.odd) > 1,
+    }
+    raised = [*dict.fromkeys(sound.audio.flags), *(flag for flag, holds in found.items() if holds)]
+    conversation["flags"] = [*row["flags"], *raised]
     if options.checks:
         conversation = checked(conversation, sound.audio.samples, sound.audio.rate_hz, told.turns)
     result.rows["conversations"].append(conversation)
@@ -136,7 +143,8 @@ def _read_text(
             turns, outside = place_turns(transcript, duration_s)
             odd = sorted([*transcript.odd, *outside], key=lambda item: item[0])
             if not turns:
-                raise BadInput("no_turns", f"{len(odd)} unusable lines", "one utterance or more", FIX_FILE)
+                found = f"{len(odd)} unusable lines" if source.size else "a file of 0 bytes"
+                raise BadInput("no_turns", found, "one utterance or more", FIX_FILE)
         except BadInput as err:
             refused[source.relative] = err.with_traceback(None)
         else:
@@ -161,12 +169,6 @@ def _no_longer_duplicates(result: ShardResult, call_id: str, taken: set[str]) ->
         for note in result.rejects
         if (note["call_id"], note["reason"]) != (call_id, DUPLICATE) or note["place"] not in taken
     ]
-
-
-def _flags(audio: Audio, errata: tuple[Erratum, ...], spare: bool) -> list[str]:
-    listed_bad = any(erratum.do == "flag" for erratum in errata)
-    found = {"lossy_audio": is_lossy(audio), "listed_bad_audio": listed_bad, "spare_file": spare}
-    return [*dict.fromkeys(audio.flags), *(flag for flag, holds in found.items() if holds)]
 
 
 def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:

@@ -15,11 +15,11 @@ from fisherprep.schema import CONVERSATIONS
 from fisherprep.splits import assign_splits
 
 _FROM_CALLDATA = (
-    "date_time", "topic_id", "signal_grade", "conversation_grade", "transcriber",
+    "date_time", "topic_id", "signal_grade", "conversation_grade", "transcriber", "volume",
     *(f"{name}_{side}" for side in "ab"
       for name in ("pin", "sex", "dialect", "phone_number", "phone_set", "phone_type")),
 )  # fmt: skip
-_FROM_PINDATA = ("pin_sex", "age", "education", "native_language", "where_raised")
+_FROM_PINDATA = ("pin_sex", "age", "education", "native_language", "where_raised", "sides_listed")
 
 
 @dataclass(frozen=True)

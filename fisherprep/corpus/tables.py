@@ -37,12 +37,18 @@ PHONE_TYPES = {"1": "cell", "2": "cordless", "3": "land-line"}
 MAX_TABLE_BYTES = 32 << 20
 """The largest, calldata, has 11,699 lines of about a hundred bytes."""
 
+MAX_SIDES = 23_398
+"""Of one PIN: all there are."""
+
 MAX_NOTES = 20_000
 """Of one file; a file with more is damaged as a whole."""
 
+_NOTHING = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+"""What a file may hold and still be empty: blanks and byte order marks."""
 _BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
+_VOLUME = re.compile(r"fe_03_p[12]_sph[0-9]{1,2}|fisher_eng_tr_sp_d[0-9]{1,2}", re.IGNORECASE | re.ASCII)
 _SIDE_DATA = re.compile(r"0*([0-9]{1,5})_([AB])(?:/([mf]?)\.?([ao]?))?", re.IGNORECASE | re.ASCII)
 _TOPIC_TAG = re.compile(r'<topic\b((?:[^<>"]|"[^"]{0,500}"){0,500})>', re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
@@ -58,7 +64,7 @@ class Tables:
     """by call id: PINs, sexes and dialects that pindata's SIDE_DATA gives"""
     speakers: dict[str, Record] = field(default_factory=dict)
     listed: dict[str, Record] = field(default_factory=dict)
-    """by call id: sexes and transcriber of the file lists"""
+    """by call id: sexes, transcriber and volume of the file lists"""
     topics: dict[str, Record] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
@@ -94,7 +100,9 @@ def read_tables(release: Release) -> Tables:
         seen: set[bytes] = set()
         for file in files:
             raw = _read(file, tables)
-            if raw not in seen:
+            if not raw.strip(_NOTHING):
+                tables.note(file.relative, "empty_table", f"{len(raw)} bytes without a row", f"the *{kind} table")
+            elif raw not in seen:
                 parse(raw, file.relative, tables)
             seen.add(raw)
     return tables
@@ -249,6 +257,9 @@ def parse_pindata(raw: bytes, place: str, tables: Tables) -> None:
             "education": _value(tables, where, "EDU", cells["EDU"], _matching("[0-9]{1,9}", "years", _up_to(60))),
             "native_language": _text(cells["NATIVE_LANG"]),
             "where_raised": _text(cells["WHERE_RAISED"]),
+            "sides_listed": _value(
+                tables, where, "COUNT", cells["COUNT"], _matching("[0-9]{1,9}", "a count", _up_to(MAX_SIDES))
+            ),
         }
         tables.merge(tables.speakers, pin, record, where)
         for entry in filter(None, (e.strip() for e in cells["SIDE_DATA"].split(";"))):
@@ -277,6 +288,9 @@ def parse_filelist(raw: bytes, place: str, tables: Tables) -> None:
         who = next((w for t in tokens for w in ("bbn", "ldc") if w in t.lower()), None)
         record = {"sex_a": sexes and sexes[0], "sex_b": sexes and sexes[1], "transcriber": who}
         tables.merge(tables.listed, f"fe_03_{call}", record, f"{place}:{number}")
+        if volume := next(filter(_VOLUME.fullmatch, tokens), None):
+            # The lists need not agree: the same disc has one name in the era of DVDs and another as a download.
+            tables.listed[f"fe_03_{call}"].setdefault("volume", volume.lower())
 
 
 def parse_topics(raw: bytes, place: str, tables: Tables) -> None:

@@ -57,8 +57,12 @@ def gold_folder(release: Path) -> Path:
     return release.parent / f"{release.name}_gold"
 
 
-def write_release(out: Path, calls: int, seconds: float, seed: int, engine: Engine) -> ReleaseSummary:
+def write_release(
+    out: Path, calls: int, seconds: float, seed: int, engine: Engine, rate: float = 1.0
+) -> ReleaseSummary:
     """Write a release of ``calls`` calls, ``seconds`` long each; what is there already is kept.
+
+    ``rate`` makes all speakers talk faster (above 1) or slower than their voices do.
 
     Raises:
         ValueError: an argument is out of range, ``out`` holds something else or a release of other arguments, or
@@ -71,9 +75,10 @@ def write_release(out: Path, calls: int, seconds: float, seed: int, engine: Engi
         )
     plan = plan_release(calls, seed)
     gold = gold_folder(out)
-    _claim(out, gold, {"generator": GENERATOR, "calls": calls, "seconds": float(seconds), "seed": seed})
+    arguments = {"generator": GENERATOR, "calls": calls, "seconds": float(seconds), "seed": seed}
+    _claim(out, gold, arguments if rate == 1.0 else arguments | {"rate": rate})
     with _only_writer(gold):
-        jobs = [CallJob(c, seed, float(seconds), out, gold) for c in plan.calls]
+        jobs = [CallJob(c, seed, float(seconds), out, gold, rate) for c in plan.calls]
         records = {job.plan.number: record for job in jobs if (record := read_record(job))}
         missing = [job for job in jobs if job.plan.number not in records]
         for part in PARTS:

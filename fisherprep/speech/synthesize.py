@@ -1,4 +1,4 @@
-"""The ``synthesize`` stage: domain scripts spoken by two voices, as conversations, turns, words and personas.
+"""The ``synthesize`` stage: domain scripts spoken by two voices, as every table from conversations to personas.
 
 A dialogue is a script (``dialogues.py`` says which), a pair of voices and a seed for its timing; its audio lies in
 WORK/audio (24 kHz, two channels). No voice is in two splits.
@@ -152,7 +152,7 @@ def _process(payload: Any, config: dict[str, Any]) -> ShardResult:
     return result
 
 
-STAGE = Stage("synthesize", 2, ("conversations", "turns", "words", "personas"), _process)
+STAGE = Stage("synthesize", 3, ("conversations", "turns", "words", "alignments", "personas"), _process)
 
 
 def _speak(work: WorkFolder, plan: dict[str, Any], result: ShardResult) -> None:
@@ -173,6 +173,7 @@ def _speak(work: WorkFolder, plan: dict[str, Any], result: ShardResult) -> None:
     for turn, placed in enumerate(in_time):
         result.rows["turns"].append(_turn(call_id, turn, placed, script["lines"][placed.line]["text"]))
         result.rows["words"] += _words(call_id, turn, placed)
+    result.rows["alignments"] += [_alignment(call_id, side, in_time) for side in SIDES]
     result.rows["personas"] += [_persona(call_id, side, plan["prompts"] if side == agent else []) for side in SIDES]
     result.counters += Counter(
         dialogues=1, seconds=samples.shape[1] / CODEC_RATE_HZ, words=sum(len(p.words) for p in in_time)
@@ -238,6 +239,13 @@ def _words(call_id: str, turn: int, placed: Placed) -> list[dict[str, Any]]:
         {**shared, "index": index, "word": word, "start_s": start_s, "end_s": end_s}
         for index, (word, start_s, end_s) in enumerate(times)
     ]
+
+
+def _alignment(call_id: str, side: str, placed: list[Placed]) -> dict[str, Any]:
+    """All words are where they are; no aligner scored them."""
+    num_words = sum(len(p.words) for p in placed if p.side == side)
+    row: dict[str, Any] = {"call_id": call_id, "side": side, "num_words": num_words, "unknown": [], "flags": []}
+    return {**row, "coverage": 1.0 if num_words else None, "score_p05": None, "score_median": None}
 
 
 def _persona(call_id: str, side: str, prompts: list[str]) -> dict[str, Any]:
