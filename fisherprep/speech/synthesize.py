@@ -32,17 +32,17 @@ _HELD_OUT = ("test", "valid")
 
 
 def synthesize(manifest: Manifest, out: Path, dialogues: int | None, seed: int | None, engine: Engine) -> StageSummary:
-    """Speak a domain's scripts into the work folder ``out``; what is there and up to date is kept.
+    """Speak a domain's dialogues into the work folder ``out``; what is there and up to date is kept.
 
     Args:
         manifest: a dataset with a ``domain``.
         out: the work folder.
         dialogues: how many, in place of the manifest's number.
-        seed: of voices and timing, in place of the manifest's.
+        seed: of drafts, voices and timing, in place of the manifest's.
         engine: where the shards run.
 
     Raises:
-        ValueError: the manifest has no domain, its scripts are missing or all unusable, espeak-ng is not installed, the
+        ValueError: the manifest has no domain, its files are missing, wrong or all unusable, espeak-ng is not installed, the
             number of dialogues is not positive, or ``out`` holds another dataset.
     """
     domain = domain_of(manifest)
