@@ -42,8 +42,8 @@ def synthesize(manifest: Manifest, out: Path, dialogues: int | None, seed: int |
         engine: where the shards run.
 
     Raises:
-        ValueError: the manifest has no domain, its files are missing, wrong or all unusable, espeak-ng is not installed, the
-            number of dialogues is not positive, or ``out`` holds another dataset.
+        ValueError: the manifest has no domain, its files are missing, wrong or all unusable, espeak-ng is not installed,
+            the number of dialogues is not positive, or ``out`` holds another dataset.
     """
     domain = domain_of(manifest)
     seed = domain.seed if seed is None else seed
