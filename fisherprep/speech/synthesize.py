@@ -42,7 +42,7 @@ def synthesize(manifest: Manifest, out: Path, dialogues: int | None, seed: int |
         engine: where the shards run.
 
     Raises:
-        ValueError: the manifest has no domain, its files are missing, wrong or all unusable, espeak-ng is not installed,
+        ValueError: the manifest has no domain, its files are missing, wrong or unusable, espeak-ng is not installed,
             the number of dialogues is not positive, or ``out`` holds another dataset.
     """
     domain = domain_of(manifest)
