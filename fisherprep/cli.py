@@ -15,6 +15,7 @@ from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.prompts import prompts
+from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
 
 
@@ -50,5 +51,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, align, label, prompts, encode, synthesize, demo_corpus, check):
+for command in (ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, check):
     main.add_command(command)

@@ -14,6 +14,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SMALLEST = {
     "bench_align": (["--calls", "1", "--seconds", "10"], {"within_frame_clean", "x_realtime_per_core"}),
     "bench_channels": (["--calls", "4", "--seconds", "20"], {"swap_precision", "swap_recall"}),
+    "bench_dialogues": (["--dialogues", "8"], {"distinct_turn_share", "false_alarms", "planted_found_share"}),
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
     "bench_text_stream": (["--calls", "1", "--seconds", "10"], {"frames_per_s", "rates", "aligned", "interpolated"}),
     "bench_label": (["--calls", "20", "--turns", "20", "--latency-ms", "20", "--rounds", "1"], {"ratio_vs_flat_out"}),

@@ -16,16 +16,19 @@ from fisherprep.manifest import Manifest, load_manifest
 @data_root_option
 @click.option("--out", type=FOLDER, help="Work folder to write.  [default: DATA_ROOT/ and the manifest's `tables`]")
 @click.option("--dialogues", type=click.IntRange(min=1), help="How many dialogues.  [default: the manifest's]")
-@click.option("--seed", type=int, help="Another seed gives other voices and timing.  [default: the manifest's]")
+@click.option("--seed", type=int, help="Another seed gives other drafts, voices and timing.  [default: the manifest's]")
 @workers_option
 @strict_option
 def synthesize(manifest: Path, data_root: Path, out: Path | None, dialogues: int | None, seed: int | None,
                workers: int, strict: bool) -> None:  # fmt: skip
-    """Speak a domain's scripts: two-channel audio and all tables but the codes.
+    """Speak a domain's dialogues: two-channel audio and all tables but the codes.
+
+    They come from script files and from the domain's grammar, each from a fact sheet of its own; what breaks its own
+    prompt is left out and counted (docs/domains.md).
 
     \b
     Example:
-      fisherprep synthesize manifests/coffee.yaml --out data/coffee
+      fisherprep synthesize manifests/coffee.yaml --dialogues 200
     """
     from fisherprep.engine import local_engine
     from fisherprep.speech.synthesize import synthesize as run
