@@ -16,7 +16,8 @@ from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideA
 from fisherprep.label.claims import name_said, read_claim, unsaid
 from fisherprep.label.contradiction import contradiction
 from fisherprep.label.evidence import Evidence, evidence_of
-from fisherprep.label.lexicon import NOT_NAMES, word_set
+from fisherprep.label.lexicon import word_set
+from fisherprep.label.names import NOT_NAMES
 from fisherprep.label.numbers import runs
 from fisherprep.label.privacy import identifies, unsafe
 from fisherprep.label.topic import topic_wording
