@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.clauses import Clause, clauses
+from fisherprep.label.clauses import OTHER, Clause, clauses
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     BEING,
@@ -16,13 +16,12 @@ from fisherprep.label.lexicon import (
     PLACE_VERBS,
     SAME_NAMES,
     SOFT,
+    VISIT,
     word_set,
 )
 from fisherprep.label.numbers import Run, runs
+from fisherprep.label.relations import LIGHT_FOR, SUPPORTED_BY
 from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
-
-MAX_UNSAID = 0.0
-"""Share of a fact's hard words that need not be said: none. docs/labels.md has what other shares would let through."""
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
@@ -89,7 +88,9 @@ def read_claim(text: str) -> Claim:
     counted = {at for run in runs(words) for at in range(run.start, run.end)}
     name_words = {name.word for name in names}
     hard = [
-        w for at, w in enumerate(words) if at not in counted and w not in name_words and not is_light(w) and w.isalnum()
+        w
+        for at, w in enumerate(words)
+        if at not in counted and w not in name_words and w.isalnum() and (not is_light(w) or _firm(words, at))
     ]
     places = _lower_case_places(words)
     names += [Name(word, place=True) for word in places if word in hard]
@@ -101,6 +102,18 @@ def read_claim(text: str) -> Claim:
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
         single=tuple(_single(words)),
     )
+
+
+def _firm(words: Sequence[str], at: int) -> bool:
+    """Whether a light word means something here: "every day", "a month", "your back"."""
+    before = words[at - 1] if at else ""
+    if words[at] == "back":
+        return before == "my"
+    return words[at] in _SPANS and before in _EVERY
+
+
+_SPANS = word_set("day week month year hour night")
+_EVERY = word_set("every each a an per last next")
 
 
 def _names(cased: Sequence[str]) -> list[Name]:
@@ -121,7 +134,7 @@ def _lower_case_places(words: Sequence[str]) -> list[str]:
     for at, word in enumerate(words):
         if word not in ("in", "from", "to", "near") or at + 1 >= len(words):
             continue
-        if any(stem(before) in PLACE_VERBS for before in words[max(0, at - 3) : at + 1]):
+        if any(PLACE_VERBS.get(stem(before), VISIT) != VISIT for before in words[max(0, at - 3) : at + 1]):
             after = words[at + 1 : at + 4]
             found += [w for w in after if not is_light(w) and w.isalpha()][:1]
     return found
@@ -159,15 +172,36 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     for name in claim.names:
         if not name_said(name.word, words):
             return "place_not_said" if name.place else "name_not_said"
-    asked = [word for question in said.questions for word in question.words]
+    asked = [word for question in said.questions for word in question.turn]
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
     unproved = [word for word in needed if not any_proves(words, word)]
-    if len([word for word in unproved if not any_proves(asked, word)]) > MAX_UNSAID * len(needed):
+    unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
+    proved = len(unproved) < len(needed) or claim.numbers
+    if unasked and not (proved and len(unasked) == 1 and any_proves(said.context, unasked[0])):
+        return "not_supported"
+    if not _supported(claim, said):
         return "not_supported"
     if len(unproved) == len(needed) and not claim.names and not claim.numbers:
         agreed = any(question.answer is not None for question in said.questions)
         return None if agreed and needed else "not_supported"
     return None
+
+
+def _lightly_said(word: str, said: Said) -> bool:
+    """Whether a light verb was said in a verb's place ("does soccer": plays)."""
+    return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
+
+
+def _supported(claim: Claim, said: Said) -> bool:
+    """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
+    needs = [
+        SUPPORTED_BY[stem(word)]
+        for clause in claim.clauses
+        if clause.subject != OTHER
+        for word in clause.words
+        if stem(word) in SUPPORTED_BY
+    ]
+    return all(not need.isdisjoint(said.own) for need in needs)
 
 
 def _light_content(claim: Claim) -> tuple[str, ...]:

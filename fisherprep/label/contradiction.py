@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fisherprep.label.claims import Claim, name_said
-from fisherprep.label.clauses import GENERIC, OTHER, Clause
+from fisherprep.label.clauses import GENERIC, OTHER, OWN, Clause
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     AGAINST,
@@ -13,15 +13,19 @@ from fisherprep.label.lexicon import (
     ENDING,
     KIN,
     LIKINGS,
+    MEN,
     PAST_FORMS,
     PLACE_AGREES,
     PLACE_VERBS,
     SUPPOSING_FACT,
+    WOMEN,
     word_set,
 )
+from fisherprep.label.relations import opposed
 from fisherprep.label.wording import proves, stem
 
 _REPORTING = word_set("think say believe feel tell claim")
+_FAMILY = word_set("family kids children parents wife husband")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
 
@@ -35,6 +39,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
             found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
             if found and (reason := _clash(claim, clause, key, found)):
                 return reason
+    if any(opposed(word, said.words) for word in claim.words):
+        return "contradicted"
     if _of_anothers(claim, said):
         return "about_someone_else"
     return None
@@ -46,10 +52,12 @@ def _says(word: str, key: str) -> bool:
 
 def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
-    if all(_not_theirs(claim, c) for c in found):
+    own = [c for c in found if not _not_theirs(claim, clause, key, c)]
+    if not own:
         return "about_someone_else"
-    own = [c for c in found if not _not_theirs(claim, c)]
-    if not clause.without_polarity and all(_denied(c, claim, clause) != clause.denied for c in own):
+    if key in KIN and any(word != key and word in claim.hard for word in clause.words):
+        return None
+    if not clause.without_polarity and not _modifies(claim, key) and all(_denied(c, claim, clause) != clause.denied for c in own):
         return "contradicted"
     if all(c.used_to for c in own) and not claim.past and not any(stem(word) in ENDING for word in claim.words):
         return "no_longer_so"
@@ -72,13 +80,41 @@ def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
     return found.denied or (found.disliked and sentiment)
 
 
-def _not_theirs(claim: Claim, found: Clause) -> bool:
-    """Whether a clause tells of somebody that the fact does not mention."""
+def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
+    """Whether a clause tells of somebody else than the fact's clause does."""
+    if found.subject == GENERIC:
+        return not claim.opinion
+    if clause.subject == OTHER and clause.who:
+        return not _about(clause.who, key, found)
+    if found.subject != OTHER:
+        return False
+    if claim.opinion:
+        return any(stem(word) in _REPORTING for word in found.words)
+    if any(proves(found.who, word) for word in claim.words if found.who):
+        return False
+    return not any(_says(word, key) and (word in KIN or _mine(found.words, at)) for at, word in enumerate(found.words))
+
+
+def _mine(words: Sequence[str], at: int) -> bool:
+    return at > 0 and words[at - 1] in ("my", "our")
+
+
+def _about(who: str, key: str, found: Clause) -> bool:
+    """Whether a clause tells of the person (a word of `KIN`) whom the fact's clause is about."""
+    if proves(key, who) or (who in _FAMILY and "we" in found.words):
+        return True
     if found.subject == OTHER:
-        if claim.opinion:
-            return any(stem(word) in _REPORTING for word in found.words)
-        return not claim.of_others
-    return found.subject == GENERIC and not claim.opinion
+        unknown = found.who in ("", "they", "who") or (found.who == "he" and who not in WOMEN)
+        return unknown or (found.who == "she" and who not in MEN) or proves(found.who, who)
+    if found.subject == OWN:
+        named = next((at for at, word in enumerate(found.words) if proves(word, who)), None)
+        return named is not None and found.words[named + 1 : named + 2] != ("'s",)
+    return True
+
+
+def _modifies(claim: Claim, key: str) -> bool:
+    """Whether a word stands before the one that it narrows ("baseball game")."""
+    return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
 
 
 def _tense_differs(clause: Clause, found: Sequence[Clause]) -> bool:

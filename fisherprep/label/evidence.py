@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from fisherprep.label.clauses import ASKED, Clause, clauses
+from fisherprep.label.clauses import ASKED, OTHER, Clause, clauses
 from fisherprep.label.lexicon import NEGATORS, word_set
 from fisherprep.label.privacy import instructs
-from fisherprep.label.wording import tokens
+from fisherprep.label.relations import implied
+from fisherprep.label.wording import stem, tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
+_ASKING = word_set("what where when who why how which")
+_STANDING_IN = word_set("it she he they him her them one ones mine that there")
+MAX_CONTEXT = 60
+"""Words of a turn before that are looked back on."""
 _DISCOURSE = word_set("well oh so actually like uh-huh okay right")
 
 
@@ -23,6 +29,8 @@ class Question:
     words: tuple[str, ...]
     answer: bool | None
     """True: answered with yes, False: with no, None: with neither."""
+    turn: tuple[str, ...] = ()
+    """The whole of the turn that asks."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,19 @@ class Said:
 
     clauses: tuple[Clause, ...]
     questions: tuple[Question, ...]
+    context: tuple[str, ...] = ()
+    """Words of the turns before that "it", "she" or "the one" of a cited turn may stand for."""
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
-        return [word for clause in self.clauses for word in clause.words]
+        """All that was said, and what its phrases amount to."""
+        return [word for clause in self.clauses for word in (*clause.words, *implied(clause.words))]
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """Stems of what is said of nobody else, or was asked."""
+        mine = [c.words for c in self.clauses if c.subject != OTHER] + [q.words for q in self.questions]
+        return frozenset(stem(word) for words in mine for word in words)
 
 
 class Evidence:
@@ -53,14 +70,29 @@ class Evidence:
             return "no_turns"
         if any(number not in self._turns for number in cited):
             return "unknown_turn"
-        if any(self._turns[number]["side"] != self._side for number in cited):
+        own = self.own(cited)
+        if not own or any(number not in own and not self._answered_in(number, own) for number in cited):
             return "other_side"
         return "instruction" if any(instructs(self._text(number)) for number in cited) else None
 
+    def own(self, cited: Sequence[int]) -> list[int]:
+        """The cited turns of this side."""
+        return [number for number in cited if self._turns[number]["side"] == self._side]
+
+    def _answered_in(self, number: int, own: Sequence[int]) -> bool:
+        """Whether a turn of the other side asks what the cited turn after it answers."""
+        words = tokens(self._text(number))
+        asks = not _ASKING.isdisjoint(words) or any(c.subject == ASKED for c in clauses(words))
+        return asks and any(self._before.get(answer) == number for answer in own)
+
     def of(self, cited: Sequence[int]) -> Said:
         """What was said in turns that `refuses` lets pass."""
-        read = [self._of_turn(number) for number in cited]
-        return Said(tuple(c for said in read for c in said.clauses), tuple(q for said in read for q in said.questions))
+        read = [self._of_turn(number) for number in self.own(cited)]
+        return Said(
+            tuple(c for said in read for c in said.clauses),
+            tuple(q for said in read for q in said.questions),
+            tuple(word for said in read for word in said.context),
+        )
 
     def _text(self, number: int) -> str:
         return " ".join(self._turns[number]["words"])
@@ -69,15 +101,25 @@ class Evidence:
         if number not in self._read:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED)
-            self._read[number] = Said(stated, self._asked_before(number, words))
+            context = self._stood_for(number) if not _STANDING_IN.isdisjoint(words) or len(words) <= 12 else ()
+            self._read[number] = Said(stated, self._asked_before(number, words), context)
         return self._read[number]
+
+    def _stood_for(self, number: int) -> tuple[str, ...]:
+        """The words of the two turns before."""
+        last = self._before.get(number)
+        turns = [n for n in (last, self._before.get(last) if last is not None else None) if n is not None]
+        return tuple(word for n in turns if not instructs(self._text(n)) for word in tokens(self._text(n))[-MAX_CONTEXT:])
 
     def _asked_before(self, number: int, answer: Sequence[str]) -> tuple[Question, ...]:
         before = self._before.get(number)
         if before is None or self._turns[before]["side"] == self._side or instructs(self._text(before)):
             return ()
         asked = [c for c in clauses(tokens(self._text(before))) if c.subject == ASKED]
-        return tuple(Question(clause.words, _answered(answer)) for clause in asked[-1:])
+        said = tokens(self._text(before))[-MAX_CONTEXT:]
+        if asked:
+            return (Question(tuple(asked[-1].words), _answered(answer), tuple(said)),)
+        return (Question((), None, tuple(said)),) if not _ASKING.isdisjoint(said) else ()
 
 
 def _answered(words: Sequence[str]) -> bool | None:

@@ -97,7 +97,8 @@ def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]
             reason = "repeated"
         if reason is None:
             kept.append(words)
-            result.facts.append(fact.model_copy(update={"text": _sentence(text)}))
+            own = tuple(evidence.own(fact.turns))
+            result.facts.append(fact.model_copy(update={"text": _sentence(text), "turns": own}))
         else:
             result.dropped.append((fact.model_copy(update={"text": _shown(fact.text)}), reason))
     return result
