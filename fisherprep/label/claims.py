@@ -10,6 +10,7 @@ from fisherprep.label.clauses import OTHER, Clause, clauses
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     BEING,
+    BROADER,
     KIN,
     LOCATING,
     OTHERS,
@@ -176,8 +177,8 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
     unproved = [word for word in needed if not any_proves(words, word)]
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
-    proved = len(unproved) < len(needed) or claim.numbers
-    if unasked and not (proved and len(unasked) == 1 and any_proves(said.context, unasked[0])):
+    proved = len(unproved) < len(needed) or claim.numbers or claim.names
+    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
         return "not_supported"
     if not _supported(claim, said):
         return "not_supported"
@@ -187,6 +188,14 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     return None
 
 
+def _stood_for(word: str, said: Said) -> bool:
+    """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
+    if not any_proves(said.context, word):
+        return False
+    kinds = [special for special in BROADER.values() if stem(word) in special]
+    return not any(stem(other) in special for special in kinds for other in said.words)
+
+
 def _lightly_said(word: str, said: Said) -> bool:
     """Whether a light verb was said in a verb's place ("does soccer": plays)."""
     return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
@@ -194,14 +203,20 @@ def _lightly_said(word: str, said: Said) -> bool:
 
 def _supported(claim: Claim, said: Said) -> bool:
     """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
-    needs = [
-        SUPPORTED_BY[stem(word)]
-        for clause in claim.clauses
-        if clause.subject != OTHER
-        for word in clause.words
-        if stem(word) in SUPPORTED_BY
-    ]
-    return all(not need.isdisjoint(said.own) for need in needs)
+    own = [clause for clause in said.clauses if clause.subject != OTHER]
+    near = [clause for clause in own if any(any_proves(clause.words, word) for word in claim.hard)] or own
+    words = {stem(word) for clause in near for word in clause.words}
+    words |= {stem(word) for question in said.questions for word in question.words}
+    for clause in claim.clauses:
+        if clause.subject == OTHER:
+            continue
+        verbs = ["want" if pair in _WISHES else stem(pair[1]) for pair in itertools.pairwise(("", *clause.words))]
+        if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
+            return False
+    return True
+
+
+_WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}
 
 
 def _light_content(claim: Claim) -> tuple[str, ...]:
@@ -223,6 +238,10 @@ def _number_said(number: Number, said: Said) -> bool:
         for run in runs(clause.words):
             if not run.values.isdisjoint(number.values) and _same_count(number.counts, clause.words, run):
                 return True
+        if any(a == "all" and b in number.counts for a, b in itertools.pairwise(clause.words)) and any(
+            not run.values.isdisjoint(number.values) for other in said.clauses for run in runs(other.words)
+        ):
+            return True
         if number.values == {"1"} and _singular(number.counts, clause.words):
             return True
     return False

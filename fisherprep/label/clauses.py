@@ -43,6 +43,7 @@ _CARRIED = word_set("if wish hope what where how who why when")
 MAX_BACK = 12
 """Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
+_THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _GETTING = word_set("get getting")
 _IMPERSONAL = word_set("it that there this here")
 
@@ -79,7 +80,7 @@ class Clause:
     def supposed(self) -> bool:
         """Whether it is wished, planned or made up."""
         pairs = zip(self.words, self.words[1:], strict=False)
-        return not SUPPOSING.isdisjoint(self.words) or any(a in _GETTING and b == "married" for a, b in pairs)
+        return not SUPPOSING.isdisjoint(self.words) or "wants" in self.words or any(a in _GETTING and b == "married" for a, b in pairs)
 
     @property
     def used_to(self) -> bool:
@@ -113,10 +114,11 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if subject == OTHER:
+            if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
             if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
-                found[of] = replace(found[of], disliked=True)
+                if OTHER not in (found[of].subject, subject) or found[of].who == found[-1].who:
+                    found[of] = replace(found[of], disliked=True)
     return found
 
 
@@ -128,6 +130,8 @@ def _person(found: Sequence[Clause]) -> str:
     """Whose the last clause is; "she" is the last woman spoken of, "they" the last people."""
     words = found[-1].words
     first = next((word for word in words if word in KIN or word in PRONOUNS), "")
+    if found[-1].subject != OTHER:
+        return "we" if "we" in words or (len(found) > 1 and found[-2].who == "we" and "i" not in words) else ""
     if first in KIN:
         return first
     if not first:
@@ -136,6 +140,8 @@ def _person(found: Sequence[Clause]) -> str:
     if first not in ("he", "she", "they", "who"):
         return ""
     for clause in reversed(found[-MAX_BACK:-1]):
+        if clause.subject == OTHER and clause.who and clause.who not in others | {"he", "she", "they", "who"}:
+            return clause.who
         for word in reversed(clause.words):
             if word in KIN and word not in others:
                 return word
@@ -223,7 +229,9 @@ def _owned(words: Sequence[str], at: int, verb: int) -> bool:
     """Whether ``my daughter's`` is an object's owner ("i made my daughter's dress") and no subject."""
     if words[verb] != "'s" or not at or verb + 1 >= len(words) or words[verb + 1] in COPULA_BEFORE:
         return False
-    return words[at - 1] not in BOUNDARIES | LEADS and not words[verb + 1].endswith("ing")
+    return words[at - 1] not in BOUNDARIES | LEADS and (
+        not words[verb + 1].endswith("ing") or words[verb + 1] in _THINGS_IN_ING
+    )
 
 
 def _with_what_leads(words: Sequence[str], at: int) -> int:

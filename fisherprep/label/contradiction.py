@@ -11,20 +11,25 @@ from fisherprep.label.lexicon import (
     AGAINST,
     BEING,
     ENDING,
+    FROM,
     KIN,
     LIKINGS,
+    LIVE,
     MEN,
+    ORIGIN,
     PAST_FORMS,
     PLACE_AGREES,
     PLACE_VERBS,
     SUPPOSING_FACT,
+    VISIT,
     WOMEN,
     word_set,
 )
-from fisherprep.label.relations import opposed
+from fisherprep.label.relations import only_studied, opposed
 from fisherprep.label.wording import proves, stem
 
 _REPORTING = word_set("think say believe feel tell claim")
+_TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _FAMILY = word_set("family kids children parents wife husband")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
@@ -41,6 +46,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
                 return reason
     if any(opposed(word, said.words) for word in claim.words):
         return "contradicted"
+    if any(only_studied(word, said.words) for word in claim.hard):
+        return "not_supported"
     if _of_anothers(claim, said):
         return "about_someone_else"
     return None
@@ -57,17 +64,31 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]) -> s
         return "about_someone_else"
     if key in KIN and any(word != key and word in claim.hard for word in clause.words):
         return None
-    if not clause.without_polarity and not _modifies(claim, key) and all(_denied(c, claim, clause) != clause.denied for c in own):
-        return "contradicted"
-    if all(c.used_to for c in own) and not claim.past and not any(stem(word) in ENDING for word in claim.words):
-        return "no_longer_so"
-    if not claim.past and _tense_differs(clause, own):
-        return "no_longer_so"
-    if all(c.supposed for c in own) and SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}):
-        return None if "used" in claim.words else "only_supposed"
-    if any(name.word == key and name.place for name in claim.names) and _place_differs(clause, key, own):
-        return "place_not_said"
+    checks = (
+        ("contradicted", lambda c: clause.without_polarity or _modifies(claim, key) or _agrees(c, claim, clause)),
+        ("no_longer_so", lambda c: not _over(c, claim) and (claim.past or not _tense_differs(clause, c))),
+        ("only_supposed", lambda c: not c.supposed or _supposes(claim)),
+        ("place_not_said", lambda c: not is_place or not _place_differs(clause, key, c)),
+    )
+    is_place = any(name.word == key and name.place for name in claim.names)
+    for reason, holds in checks:
+        own = [c for c in own if holds(c)]
+        if not own:
+            return reason
     return None
+
+
+def _agrees(found: Clause, claim: Claim, clause: Clause) -> bool:
+    return _denied(found, claim, clause) == clause.denied
+
+
+def _over(found: Clause, claim: Claim) -> bool:
+    """Whether a clause tells of what was once so, and the fact does not."""
+    return found.used_to and not claim.past and not any(stem(word) in ENDING for word in claim.words)
+
+
+def _supposes(claim: Claim) -> bool:
+    return not SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}) or "used" in claim.words
 
 
 def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
@@ -90,9 +111,11 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return False
     if claim.opinion:
         return any(stem(word) in _REPORTING for word in found.words)
-    if any(proves(found.who, word) for word in claim.words if found.who):
+    if found.who and any(word in KIN and proves(found.who, word) for word in claim.words):
         return False
-    return not any(_says(word, key) and (word in KIN or _mine(found.words, at)) for at, word in enumerate(found.words))
+    if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
+        return not any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
+    return not any(_says(word, key) and word in KIN for word in found.words)
 
 
 def _mine(words: Sequence[str], at: int) -> bool:
@@ -101,7 +124,7 @@ def _mine(words: Sequence[str], at: int) -> bool:
 
 def _about(who: str, key: str, found: Clause) -> bool:
     """Whether a clause tells of the person (a word of `KIN`) whom the fact's clause is about."""
-    if proves(key, who) or (who in _FAMILY and "we" in found.words):
+    if proves(key, who) or (who in _FAMILY and found.who == "we"):
         return True
     if found.subject == OTHER:
         unknown = found.who in ("", "they", "who") or (found.who == "he" and who not in WOMEN)
@@ -117,41 +140,41 @@ def _modifies(claim: Claim, key: str) -> bool:
     return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
 
 
-def _tense_differs(clause: Clause, found: Sequence[Clause]) -> bool:
+def _tense_differs(clause: Clause, found: Clause) -> bool:
     """Whether a verb in the present is said in the past only."""
     verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
     verb = "are" if verb in ("am", "is") else verb
     if verb is None or "been" in clause.words:
         return False
-    past = frozenset(PAST_FORMS[verb].split())
-    return all(not past.isdisjoint(c.words) and not _still(c, verb) for c in found)
+    past = word_set(PAST_FORMS[verb])
+    return not past.isdisjoint(found.words) and not _still(found, verb)
 
 
 def _still(clause: Clause, verb: str) -> bool:
     return any(word in ("have", "has", "been", "am", "is", "are", "'s", verb) for word in clause.words)
 
 
-def _place_differs(clause: Clause, place: str, found: Sequence[Clause]) -> bool:
+def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
     claimed = _bond(clause.words, place)
-    if claimed is None:
-        return False
-    said = [_bond(c.words, place) for c in found]
-    return all(bond is not None and bond not in PLACE_AGREES[claimed] for bond in said)
+    said = _bond(found.words, place)
+    return claimed is not None and said is not None and said not in PLACE_AGREES[claimed]
 
 
 def _bond(words: Sequence[str], place: str) -> str | None:
     """How a place is bound to the speaker: by the nearest verb before it that says so."""
     at = next((i for i, word in enumerate(words) if _says(word, place)), 0)
     for i in range(at - 1, max(-1, at - 8), -1):
-        if words[i] in BEING and words[i + 1] in ("in", "at", "near"):
-            return "live"
+        if words[i] in BEING and all(word in _TOWARDS or _says(word, place) for word in words[i + 1 : at]):
+            return LIVE if words[i] not in ("was", "were", "been") else ORIGIN if "from" in words[i:at] else VISIT
+        if words[i] in ("was", "were") and words[i + 1] in ("in", "at"):
+            return VISIT
         if words[i] == "been" and words[i + 1] == "to":
-            return "visit"
+            return VISIT
         if (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
             if "originally" in words[max(0, i - 2) : i]:
-                return "origin"
-            moved = bond == "from" and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
-            return "origin" if moved else bond
+                return ORIGIN
+            moved = bond == FROM and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
+            return ORIGIN if moved else bond
     return None
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.clauses import ASKED, OTHER, Clause, clauses
-from fisherprep.label.lexicon import NEGATORS, word_set
+from fisherprep.label.clauses import ASKED, Clause, clauses
+from fisherprep.label.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.privacy import instructs
 from fisherprep.label.relations import implied
-from fisherprep.label.wording import stem, tokens
+from fisherprep.label.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
 _ASKING = word_set("what where when who why how which")
+_SUBJECTS = word_set("you they he she it your")
 _STANDING_IN = word_set("it she he they him her them one ones mine that there")
 MAX_CONTEXT = 60
 """Words of a turn before that are looked back on."""
@@ -47,12 +48,6 @@ class Said:
         """All that was said, and what its phrases amount to."""
         return [word for clause in self.clauses for word in (*clause.words, *implied(clause.words))]
 
-    @cached_property
-    def own(self) -> frozenset[str]:
-        """Stems of what is said of nobody else, or was asked."""
-        mine = [c.words for c in self.clauses if c.subject != OTHER] + [q.words for q in self.questions]
-        return frozenset(stem(word) for words in mine for word in words)
-
 
 class Evidence:
     """The turns of a call as one side's evidence."""
@@ -81,9 +76,7 @@ class Evidence:
 
     def _answered_in(self, number: int, own: Sequence[int]) -> bool:
         """Whether a turn of the other side asks what the cited turn after it answers."""
-        words = tokens(self._text(number))
-        asks = not _ASKING.isdisjoint(words) or any(c.subject == ASKED for c in clauses(words))
-        return asks and any(self._before.get(answer) == number for answer in own)
+        return _asks(tokens(self._text(number))) and any(self._before.get(answer) == number for answer in own)
 
     def of(self, cited: Sequence[int]) -> Said:
         """What was said in turns that `refuses` lets pass."""
@@ -115,11 +108,21 @@ class Evidence:
         before = self._before.get(number)
         if before is None or self._turns[before]["side"] == self._side or instructs(self._text(before)):
             return ()
-        asked = [c for c in clauses(tokens(self._text(before))) if c.subject == ASKED]
         said = tokens(self._text(before))[-MAX_CONTEXT:]
-        if asked:
-            return (Question(tuple(asked[-1].words), _answered(answer), tuple(said)),)
-        return (Question((), None, tuple(said)),) if not _ASKING.isdisjoint(said) else ()
+        read = clauses(said)
+        asked = next((at for at in range(len(read) - 1, -1, -1) if read[at].subject == ASKED), None)
+        if asked is not None:
+            words = tuple(word for clause in read[asked:] for word in clause.words)
+            return (Question(words, _answered(answer), tuple(said)),)
+        if not _asks(said):
+            return ()
+        return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
+
+
+def _asks(words: Sequence[str]) -> bool:
+    """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
+    turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in zip(words, words[1:], strict=False))
+    return turned or not _ASKING.isdisjoint(words)
 
 
 def _answered(words: Sequence[str]) -> bool | None:
@@ -134,6 +137,8 @@ def _answered(words: Sequence[str]) -> bool | None:
 
 def _short_answer(words: Sequence[str]) -> bool | None:
     """``i do`` and ``we have`` say yes, ``i don't`` says no."""
+    if tuple(words) in (("i", "love", "it"), ("i", "like", "it"), ("i", "enjoy", "it")):
+        return True
     if len(words) < 2 or words[0] not in ("i", "we") or words[1] not in ("do", "am", "have", "did", "are"):
         return None
     if len(words) > 2 and words[2] in NEGATORS:

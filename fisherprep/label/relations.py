@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fisherprep.label.lexicon import word_set
-from fisherprep.label.wording import stem, tokens
+from fisherprep.label.wording import proves, stem, tokens
 
 SUPPORTED_BY = {
-    "own": word_set("own have get buy buying our my mine"),
+    "own": word_set("own have get buy our my mine"),
     "buy": word_set("buy get purchase"),
-    "want": word_set("want wish hope would 'd plan dream like love think if could need look go going try always"),
+    "want": word_set("want wish hope would 'd plan dream like love think if could save if always"),
     "hope": word_set("want wish hope would 'd plan dream like love think if could"),
     "hate": word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting"),
     "dislike": word_set("hate dislike despise detest stand awful terrible horrible not bore worst"),
@@ -25,10 +25,10 @@ SUPPORTED_BY = {
 an owner."""
 
 LIGHT_FOR = {
-    "play": word_set("do"),
+    "play": word_set("do learn"),
     "celebrate": word_set("do have"),
-    "eat": word_set("have"),
-    "drink": word_set("have"),
+    "eat": word_set("have give"),
+    "drink": word_set("have give"),
     "study": word_set("do major degree master"),
     "attend": word_set("go"),
     "visit": word_set("go be see"),
@@ -68,6 +68,9 @@ _IMPLIED = {
 }
 _PHRASES = {tuple(stem(w) for w in tokens(phrase)): tuple(tokens(words)) for phrase, words in _IMPLIED.items()}
 
+for _table in (SUPPORTED_BY, LIGHT_FOR):
+    _table.update({stem(verb): words for verb, words in list(_table.items())})
+
 OPPOSITES = tuple(
     frozenset(pair.split())
     for pair in """
@@ -95,8 +98,19 @@ husband wife
 )
 
 STUDYING = word_set("school study college degree major class learn university master want")
-FIELDS = word_set("nursing engineering programming teaching law psychology accounting acting farming cooking writing")
+_FIELDS = word_set("nursing engineering programming teaching law psychology accounting acting farming cooking writing")
 """Fields of work: who studies one has not its trade."""
+
+
+def only_studied(claimed: str, said: Sequence[str]) -> bool:
+    """Whether a trade is claimed where only its study was spoken of ("in school for nursing")."""
+    found = [word for word in said if proves(word, claimed)]
+    return (
+        claimed not in _FIELDS
+        and bool(found)
+        and all(word in _FIELDS for word in found)
+        and not STUDYING.isdisjoint(map(stem, said))
+    )
 
 
 def implied(words: Sequence[str]) -> list[str]:
