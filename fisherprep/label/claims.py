@@ -177,13 +177,13 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
     unproved = [word for word in needed if not any_proves(words, word)]
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
-    proved = len(unproved) < len(needed) or claim.numbers or claim.names
+    agreed = any(question.answer is not None for question in said.questions)
+    proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
     if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
         return "not_supported"
     if not _supported(claim, said):
         return "not_supported"
     if len(unproved) == len(needed) and not claim.names and not claim.numbers:
-        agreed = any(question.answer is not None for question in said.questions)
         return None if agreed and needed else "not_supported"
     return None
 
@@ -205,7 +205,8 @@ def _supported(claim: Claim, said: Said) -> bool:
     """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
     own = [clause for clause in said.clauses if clause.subject != OTHER]
     near = [clause for clause in own if any(any_proves(clause.words, word) for word in claim.hard)] or own
-    words = {stem(word) for clause in near for word in clause.words}
+    words = {form for clause in near for word in clause.words for form in (word, stem(word))}
+    words |= {"hate" for clause in near if clause.disliked}
     words |= {stem(word) for question in said.questions for word in question.words}
     for clause in claim.clauses:
         if clause.subject == OTHER:

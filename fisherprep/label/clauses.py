@@ -44,7 +44,7 @@ MAX_BACK = 12
 """Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
-_GETTING = word_set("get getting")
+_NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to")}
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -80,7 +80,7 @@ class Clause:
     def supposed(self) -> bool:
         """Whether it is wished, planned or made up."""
         pairs = zip(self.words, self.words[1:], strict=False)
-        return not SUPPOSING.isdisjoint(self.words) or "wants" in self.words or any(a in _GETTING and b == "married" for a, b in pairs)
+        return not SUPPOSING.isdisjoint(self.words) or any(pair in _NOT_YET for pair in pairs)
 
     @property
     def used_to(self) -> bool:

@@ -30,6 +30,8 @@ from fisherprep.label.wording import proves, stem
 
 _REPORTING = word_set("think say believe feel tell claim")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
+_TRADES = word_set("teach work coach manage study drive")
+_STANDING_IN = word_set("one it them")
 _FAMILY = word_set("family kids children parents wife husband")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
@@ -42,7 +44,7 @@ def contradiction(claim: Claim, said: Said) -> str | None:
         for key in keys:
             found = [c for c in said.clauses if any(_says(word, key) for word in c.words)]
             found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
-            if found and (reason := _clash(claim, clause, key, found)):
+            if found and (reason := _clash(claim, clause, key, found, said)):
                 return reason
     if any(opposed(word, said.words) for word in claim.words):
         return "contradicted"
@@ -57,11 +59,13 @@ def _says(word: str, key: str) -> bool:
     return proves(word, key) or name_said(key, (word,))
 
 
-def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]) -> str | None:
+def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
-    own = [c for c in found if not _not_theirs(claim, clause, key, c)]
+    own = [c for c in found if not _not_theirs(claim, clause, key, c) or _taken_up(clause, c, said)]
     if not own:
         return "about_someone_else"
+    if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
+        return None
     if key in KIN and any(word != key and word in claim.hard for word in clause.words):
         return None
     checks = (
@@ -111,11 +115,24 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return False
     if claim.opinion:
         return any(stem(word) in _REPORTING for word in found.words)
-    if found.who and any(word in KIN and proves(found.who, word) for word in claim.words):
+    if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
         return False
     if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
-        return not any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
+        mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
+        return not mine and (key not in KIN or found.who not in ("they", ""))
     return not any(_says(word, key) and word in KIN for word in found.words)
+
+
+def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:
+    """Whether the clause after goes on with it about the fact's person ("i want a shop, my aunt had one")."""
+    if not clause.who or found not in said.clauses:
+        return False
+    at = said.clauses.index(found)
+    return any(
+        proves(c.who, clause.who) and not _STANDING_IN.isdisjoint(c.words)
+        for c in said.clauses[at + 1 : at + 2]
+        if c.who and c.subject == OTHER
+    )
 
 
 def _mine(words: Sequence[str], at: int) -> bool:
@@ -146,7 +163,7 @@ def _tense_differs(clause: Clause, found: Clause) -> bool:
     verb = "are" if verb in ("am", "is") else verb
     if verb is None or "been" in clause.words:
         return False
-    past = word_set(PAST_FORMS[verb])
+    past = word_set(PAST_FORMS[verb]) | ({"was"} if verb in _TRADES and verb not in found.words else frozenset())
     return not past.isdisjoint(found.words) and not _still(found, verb)
 
 

@@ -13,7 +13,7 @@ from fisherprep.label.wording import proves, stem, tokens
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),
     "buy": word_set("buy get purchase"),
-    "want": word_set("want wish hope would 'd plan dream like love think if could save if always"),
+    "want": word_set("want wish hope would 'd plan dream like love think if could save saving always"),
     "hope": word_set("want wish hope would 'd plan dream like love think if could"),
     "hate": word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting"),
     "dislike": word_set("hate dislike despise detest stand awful terrible horrible not bore worst"),
