@@ -6,12 +6,14 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.clauses import OTHER, Clause, clauses
+from fisherprep.label.clauses import OTHER, OWN, Clause, clauses
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     BEING,
     BROADER,
+    IRREGULAR_PAST,
     KIN,
+    LIKINGS,
     LOCATING,
     OTHERS,
     PLACE_VERBS,
@@ -21,7 +23,7 @@ from fisherprep.label.lexicon import (
     word_set,
 )
 from fisherprep.label.numbers import Run, runs
-from fisherprep.label.relations import LIGHT_FOR, SUPPORTED_BY
+from fisherprep.label.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
 from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
@@ -70,15 +72,8 @@ class Claim:
     @property
     def past(self) -> bool:
         return not _PAST_MARKS.isdisjoint(self.words) or any(
-            word.endswith("ed") or (word != stem(word) and word in _PAST_IRREGULAR) for word in self.words
+            word.endswith("ed") or (word != stem(word) and word in IRREGULAR_PAST) for word in self.words
         )
-
-
-_PAST_IRREGULAR = word_set(
-    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran "
-    "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
-    "wore sent got"
-)
 
 
 def read_claim(text: str) -> Claim:
@@ -212,6 +207,9 @@ def _supported(claim: Claim, said: Said) -> bool:
         if clause.subject == OTHER:
             continue
         verbs = ["want" if pair in _WISHES else stem(pair[1]) for pair in itertools.pairwise(("", *clause.words))]
+        liked = any(verb in LIKINGS for verb in verbs) and not any(clause.subject == OWN for clause in near)
+        if liked and claim.hard and words.isdisjoint(PLEASING):
+            return False
         if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
             return False
     return True

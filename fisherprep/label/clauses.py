@@ -17,6 +17,7 @@ from fisherprep.label.lexicon import (
     COPULA_BEFORE,
     ENDING,
     FILLED,
+    IRREGULAR_PAST,
     KIN,
     LEADS,
     MEN,
@@ -216,13 +217,18 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
         while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
             last += 1
         for verb in (last + 1, last + 2):
-            if verb < len(words) and words[verb] in THIRD_VERBS:
+            if verb < len(words) and (words[verb] in THIRD_VERBS or _past(words[verb])):
                 return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
                 break
         if at and words[at - 1] in ("is", "are", "was", "does", "did") and words[at] not in ("a", "an"):
             return last
     return 0
+
+
+def _past(word: str) -> bool:
+    """Whether a word is a verb in the past tense."""
+    return word not in KIN and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
 
 
 def _owned(words: Sequence[str], at: int, verb: int) -> bool:

@@ -48,6 +48,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
                 return reason
     if any(opposed(word, said.words) for word in claim.words):
         return "contradicted"
+    if any(_dislikes(clause, said) for clause in claim.clauses):
+        return "contradicted"
     if any(only_studied(word, said.words) for word in claim.hard):
         return "not_supported"
     if _of_anothers(claim, said):
@@ -66,7 +68,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return "about_someone_else"
     if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
         return None
-    if key in KIN and any(word != key and word in claim.hard for word in clause.words):
+    if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
         return None
     checks = (
         ("contradicted", lambda c: clause.without_polarity or _modifies(claim, key) or _agrees(c, claim, clause)),
@@ -123,9 +125,17 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
     return not any(_says(word, key) and word in KIN for word in found.words)
 
 
+def _dislikes(clause: Clause, said: Said) -> bool:
+    """Whether somebody is said to hate, and the fact has them like."""
+    if not clause.who or clause.denied or LIKINGS.isdisjoint(map(stem, clause.words)):
+        return False
+    theirs = {stem(w) for c in said.clauses if c.subject == OTHER and proves(c.who, clause.who) for w in c.words}
+    return not AGAINST.isdisjoint(theirs) and LIKINGS.isdisjoint(theirs)
+
+
 def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:
     """Whether the clause after goes on with it about the fact's person ("i want a shop, my aunt had one")."""
-    if not clause.who or found not in said.clauses:
+    if not clause.who or found.denied or found not in said.clauses:
         return False
     at = said.clauses.index(found)
     return any(

@@ -237,6 +237,11 @@ COPULA_BEFORE = word_set("a an the not been in at from so very going gonna also 
 """What follows "is" rather than what is owned."""
 LEADS = word_set("that well oh yeah no think say said know guess mean okay right you")
 """What a sentence about somebody may begin after."""
+IRREGULAR_PAST = word_set(
+    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran "
+    "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
+    "wore sent got"
+)
 SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")

@@ -24,6 +24,12 @@ SUPPORTED_BY = {
 """Verbs that a fact may state of the speaker only if one of these was said with it: "i work at a store" does not make
 an owner."""
 
+PLEASING = word_set(
+    "like love enjoy prefer favorite fond fan good great fun nice cool neat best into big interest fascinate relax not "
+    "beautiful wonderful all mostly mainly probably crazy"
+)
+"""What may be said of that which a fact says is liked, where the speaker does nothing with it."""
+
 LIGHT_FOR = {
     "play": word_set("do learn"),
     "celebrate": word_set("do have"),
