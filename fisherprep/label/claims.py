@@ -15,11 +15,13 @@ from fisherprep.label.lexicon import (
     KIN,
     LIKINGS,
     LOCATING,
+    MEN,
     OTHERS,
     PLACE_VERBS,
     SAME_NAMES,
     SOFT,
     VISIT,
+    WOMEN,
     word_set,
 )
 from fisherprep.label.numbers import Run, runs
@@ -105,6 +107,8 @@ def _firm(words: Sequence[str], at: int) -> bool:
     before = words[at - 1] if at else ""
     if words[at] == "back":
         return before == "my"
+    if words[at] in ("work", "home"):
+        return before in ("at", "from")
     return words[at] in _SPANS and before in _EVERY
 
 
@@ -144,7 +148,8 @@ def _single(words: Sequence[str]) -> Iterable[str]:
 
 
 def _number(words: Sequence[str], run: Run) -> Number:
-    return Number(run.values, tuple(_counts(words, run)))
+    money = words[run.start].startswith("$")
+    return Number(run.values, () if money else tuple(_counts(words, run)))
 
 
 def _counts(words: Sequence[str], run: Run) -> list[str]:
@@ -165,8 +170,9 @@ def unsaid(claim: Claim, said: Said) -> str | None:
         return "number_not_said"
     if any(_is_one_of_several(noun, said) for noun in claim.single):
         return "number_not_said"
+    confirmed = [word for question in said.questions if question.answer for word in question.words]
     for name in claim.names:
-        if not name_said(name.word, words):
+        if not name_said(name.word, words) and not name_said(name.word, confirmed):
             return "place_not_said" if name.place else "name_not_said"
     asked = [word for question in said.questions for word in question.turn]
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
@@ -185,7 +191,9 @@ def unsaid(claim: Claim, said: Said) -> str | None:
 
 def _stood_for(word: str, said: Said) -> bool:
     """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
-    if not any_proves(said.context, word):
+    if not any_proves(said.context, word) or word in _SPANS:
+        return False
+    if word in KIN and not (MEN | WOMEN).isdisjoint(said.words):
         return False
     kinds = [special for special in BROADER.values() if stem(word) in special]
     return not any(stem(other) in special for special in kinds for other in said.words)
@@ -199,7 +207,11 @@ def _lightly_said(word: str, said: Said) -> bool:
 def _supported(claim: Claim, said: Said) -> bool:
     """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
     own = [clause for clause in said.clauses if clause.subject != OTHER]
-    near = [clause for clause in own if any(any_proves(clause.words, word) for word in claim.hard)] or own
+    near = [
+        clause
+        for clause, after in itertools.zip_longest(own, own[1:])
+        if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
+    ] or own
     words = {form for clause in near for word in clause.words for form in (word, stem(word))}
     words |= {"hate" for clause in near if clause.disliked}
     words |= {stem(word) for question in said.questions for word in question.words}
@@ -213,6 +225,10 @@ def _supported(claim: Claim, said: Said) -> bool:
         if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
             return False
     return True
+
+
+def _speaks_of(clause: Clause, claim: Claim) -> bool:
+    return "one" in clause.words or any(any_proves(clause.words, word) for word in claim.hard)
 
 
 _WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}

@@ -45,7 +45,7 @@ MAX_BACK = 12
 """Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
-_NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to")}
+_NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -134,7 +134,8 @@ def _person(found: Sequence[Clause]) -> str:
     if found[-1].subject != OTHER:
         return "we" if "we" in words or (len(found) > 1 and found[-2].who == "we" and "i" not in words) else ""
     if first in KIN:
-        return first
+        at = words.index(first) + 1
+        return words[at] if at < len(words) and words[at] in KIN else first
     if not first:
         return found[-2].who if len(found) > 1 and found[-2].subject == OTHER else ""
     others = MEN if first == "she" else WOMEN if first == "he" else frozenset()

@@ -12,19 +12,23 @@ from fisherprep.label.lexicon import (
     BEING,
     ENDING,
     FROM,
+    IRREGULAR_PAST,
     KIN,
     LIKINGS,
     LIVE,
     MEN,
+    NEGATORS,
     ORIGIN,
     PAST_FORMS,
     PLACE_AGREES,
     PLACE_VERBS,
     SUPPOSING_FACT,
+    WITHOUT_POLARITY,
     VISIT,
     WOMEN,
     word_set,
 )
+from fisherprep.label.numbers import runs
 from fisherprep.label.relations import only_studied, opposed
 from fisherprep.label.wording import proves, stem
 
@@ -52,7 +56,7 @@ def contradiction(claim: Claim, said: Said) -> str | None:
         return "contradicted"
     if any(only_studied(word, said.words) for word in claim.hard):
         return "not_supported"
-    if _of_anothers(claim, said):
+    if _counted_for_another(claim, said) or _of_anothers(claim, said) or _not_own(claim, said):
         return "about_someone_else"
     return None
 
@@ -71,9 +75,10 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
         return None
     checks = (
-        ("contradicted", lambda c: clause.without_polarity or _modifies(claim, key) or _agrees(c, claim, clause)),
-        ("no_longer_so", lambda c: not _over(c, claim) and (claim.past or not _tense_differs(clause, c))),
-        ("only_supposed", lambda c: not c.supposed or _supposes(claim)),
+        ("contradicted", lambda c: _modifies(claim, key) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
+        ("no_longer_so", lambda c: _presupposes(claim, key, c) or not _over(c, claim) and (claim.past or not _tense_differs(clause, c))),
+        ("only_supposed", lambda c: _presupposes(claim, key, c) or not c.supposed or _supposes(claim)),
         ("place_not_said", lambda c: not is_place or not _place_differs(clause, key, c)),
     )
     is_place = any(name.word == key and name.place for name in claim.names)
@@ -84,8 +89,31 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     return None
 
 
+def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether "my student loans" says that there are some, whatever is said of them."""
+    if claim.words[:2] != ("i", "have"):
+        return False
+    return any(
+        "my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key)
+    )
+
+
+def _used_to(clause: Clause) -> bool:
+    return ("used", "to") in zip(clause.words, clause.words[1:], strict=False)
+
+
+def _tells_of_past(found: Clause) -> bool:
+    return found.used_to or any(
+        w in IRREGULAR_PAST or w in ("was", "were", "had", "did", "once", "been") or w.endswith("ed")
+        for w in found.words
+    )
+
+
 def _agrees(found: Clause, claim: Claim, clause: Clause) -> bool:
-    return _denied(found, claim, clause) == clause.denied
+    shared = {stem(w) for w in clause.words} & {stem(w) for w in found.words} & WITHOUT_POLARITY
+    if shared:
+        return NEGATORS.isdisjoint(found.words) == NEGATORS.isdisjoint(clause.words)
+    return clause.without_polarity or _denied(found, claim, clause) == clause.denied
 
 
 def _over(found: Clause, claim: Claim) -> bool:
@@ -203,6 +231,27 @@ def _bond(words: Sequence[str], place: str) -> str | None:
             moved = bond == FROM and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
             return ORIGIN if moved else bond
     return None
+
+
+def _counted_for_another(claim: Claim, said: Said) -> bool:
+    """Whether a number of the fact was said of somebody else only."""
+    if not claim.clauses:
+        return False
+    clause = claim.clauses[0]
+    for number in claim.numbers:
+        found = [c for c in said.clauses if any(not run.values.isdisjoint(number.values) for run in runs(c.words))]
+        if found and clause.subject == OWN and all(_not_theirs(claim, clause, "", c) for c in found):
+            return True
+    return False
+
+
+def _not_own(claim: Claim, said: Said) -> bool:
+    """Whether "my own cooking" is claimed where "my mother's cooking" was spoken of."""
+    if "own" not in claim.words[1:] or "my" not in claim.words:
+        return False
+    nouns = claim.words[claim.words.index("own", 1) + 1 :][:2]
+    found = [c.words[max(0, at - 2) : at] for c in said.clauses for at, w in enumerate(c.words) if w in nouns]
+    return bool(found) and all(not _OTHERS_POSSESSIVES.isdisjoint(lead) for lead in found)
 
 
 def _of_anothers(claim: Claim, said: Said) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.clauses import ASKED, Clause, clauses
+from fisherprep.label.clauses import ASKED, NEUTRAL, Clause, clauses
 from fisherprep.label.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.privacy import instructs
 from fisherprep.label.relations import implied
@@ -93,7 +93,7 @@ class Evidence:
     def _of_turn(self, number: int) -> Said:
         if number not in self._read:
             words = tokens(self._text(number))
-            stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED)
+            stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             context = self._stood_for(number) if not _STANDING_IN.isdisjoint(words) or len(words) <= 12 else ()
             self._read[number] = Said(stated, self._asked_before(number, words), context)
         return self._read[number]
@@ -119,10 +119,15 @@ class Evidence:
         return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
 
 
+def _inquires(clause: Clause) -> bool:
+    """Whether a clause without a subject asks ("how many kids")."""
+    return clause.subject == NEUTRAL and len(clause.words) > 1 and clause.words[0] in ("how", "what", "where", "which")
+
+
 def _asks(words: Sequence[str]) -> bool:
     """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
     turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in zip(words, words[1:], strict=False))
-    return turned or not _ASKING.isdisjoint(words)
+    return turned or "so you" in " ".join(words[:4]) or not _ASKING.isdisjoint(words)
 
 
 def _answered(words: Sequence[str]) -> bool | None:
@@ -143,7 +148,7 @@ def _short_answer(words: Sequence[str]) -> bool | None:
         return None
     if len(words) > 2 and words[2] in NEGATORS:
         return False
-    return True if len(words) == 2 else None
+    return True if len(words) == 2 or words[2] in _YES else None
 
 
 def evidence_of(side: str, turns: Sequence[Mapping[str, Any]]) -> Evidence:

@@ -20,6 +20,7 @@ SUPPORTED_BY = {
     "raise": word_set("raise have get grow bring kid child"),
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
+    "stay": word_set("stay remain live visit home"),
 }
 """Verbs that a fact may state of the speaker only if one of these was said with it: "i work at a store" does not make
 an owner."""
@@ -103,6 +104,8 @@ husband wife
 """.strip().splitlines()
 )
 
+_OPPOSITES = tuple(frozenset(map(stem, pair)) for pair in OPPOSITES)
+
 STUDYING = word_set("school study college degree major class learn university master want")
 _FIELDS = word_set("nursing engineering programming teaching law psychology accounting acting farming cooking writing")
 """Fields of work: who studies one has not its trade."""
@@ -134,6 +137,6 @@ def implied(words: Sequence[str]) -> list[str]:
 
 def opposed(claimed: str, said: Sequence[str]) -> bool:
     """Whether an opposite of a fact's word was said, and the word itself was not."""
-    return claimed not in said and any(
-        not (pair - {claimed}).isdisjoint(said) for pair in OPPOSITES if claimed in pair
-    )
+    said = [stem(word) for word in said]
+    claimed = stem(claimed)
+    return claimed not in said and any(not (pair - {claimed}).isdisjoint(said) for pair in _OPPOSITES if claimed in pair)
