@@ -193,7 +193,7 @@ def _stood_for(word: str, said: Said) -> bool:
     """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
     if not any_proves(said.context, word) or word in _SPANS:
         return False
-    if word in KIN and not (MEN | WOMEN).isdisjoint(said.words):
+    if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
         return False
     kinds = [special for special in BROADER.values() if stem(word) in special]
     return not any(stem(other) in special for special in kinds for other in said.words)

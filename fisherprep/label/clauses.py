@@ -7,6 +7,7 @@ conjunctions. The same reading serves facts, once "you" is turned into "i". It i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -118,13 +119,13 @@ def clauses(words: Sequence[str]) -> list[Clause]:
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
             if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
-                if OTHER not in (found[of].subject, subject) or found[of].who == found[-1].who:
-                    found[of] = replace(found[of], disliked=True)
+                theirs = OTHER in (found[of].subject, subject) and found[of].who != found[-1].who
+                found[of] = replace(found[of], disliked=found[of].disliked or not theirs)
     return found
 
 
 def _cannot(words: Sequence[str]) -> bool:
-    return any(a in ("can", "could") and b == "not" for a, b in zip(words, words[1:], strict=False))
+    return any(a in ("can", "could") and b == "not" for a, b in itertools.pairwise(words))
 
 
 def _person(found: Sequence[Clause]) -> str:

@@ -22,9 +22,10 @@ from fisherprep.label.lexicon import (
     PAST_FORMS,
     PLACE_AGREES,
     PLACE_VERBS,
+    STOP,
     SUPPOSING_FACT,
-    WITHOUT_POLARITY,
     VISIT,
+    WITHOUT_POLARITY,
     WOMEN,
     word_set,
 )
@@ -45,6 +46,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
     answered = tuple(Clause((*(("no",) if q.answer is False else ()), *q.words), "neutral") for q in said.questions)
     for clause in claim.clauses:
         keys = [word for word in clause.words if word in claim.hard or any(n.word == word for n in claim.names)]
+        if not claim.hard and not claim.names:
+            keys = [word for word in clause.words if word not in STOP]
         for key in keys:
             found = [c for c in said.clauses if any(_says(word, key) for word in c.words)]
             found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
@@ -67,21 +70,28 @@ def _says(word: str, key: str) -> bool:
 
 def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
-    own = [c for c in found if not _not_theirs(claim, clause, key, c) or _taken_up(clause, c, said)]
+    own = [c for c in found if not _not_theirs(claim, clause, key, c)]
+    if not own and any(_taken_up(clause, c, said) for c in found):
+        return None
     if not own:
         return "about_someone_else"
     if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
         return None
     if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
         return None
+    is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
         ("contradicted", lambda c: _modifies(claim, key) or _agrees(c, claim, clause)),
         ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
-        ("no_longer_so", lambda c: _presupposes(claim, key, c) or not _over(c, claim) and (claim.past or not _tense_differs(clause, c))),
+        (
+            "no_longer_so",
+            lambda c: (
+                _presupposes(claim, key, c) or (not _over(c, claim) and (claim.past or not _tense_differs(clause, c)))
+            ),
+        ),
         ("only_supposed", lambda c: _presupposes(claim, key, c) or not c.supposed or _supposes(claim)),
         ("place_not_said", lambda c: not is_place or not _place_differs(clause, key, c)),
     )
-    is_place = any(name.word == key and name.place for name in claim.names)
     for reason, holds in checks:
         own = [c for c in own if holds(c)]
         if not own:
@@ -93,9 +103,7 @@ def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
     """Whether "my student loans" says that there are some, whatever is said of them."""
     if claim.words[:2] != ("i", "have"):
         return False
-    return any(
-        "my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key)
-    )
+    return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
 
 
 def _used_to(clause: Clause) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,7 +103,9 @@ class Evidence:
         """The words of the two turns before."""
         last = self._before.get(number)
         turns = [n for n in (last, self._before.get(last) if last is not None else None) if n is not None]
-        return tuple(word for n in turns if not instructs(self._text(n)) for word in tokens(self._text(n))[-MAX_CONTEXT:])
+        return tuple(
+            word for n in turns if not instructs(self._text(n)) for word in tokens(self._text(n))[-MAX_CONTEXT:]
+        )
 
     def _asked_before(self, number: int, answer: Sequence[str]) -> tuple[Question, ...]:
         before = self._before.get(number)
@@ -121,12 +124,13 @@ class Evidence:
 
 def _inquires(clause: Clause) -> bool:
     """Whether a clause without a subject asks ("how many kids")."""
-    return clause.subject == NEUTRAL and len(clause.words) > 1 and clause.words[0] in ("how", "what", "where", "which")
+    many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
+    return clause.subject == NEUTRAL and (many or clause.words[0] in ("how", "what", "where", "which"))
 
 
 def _asks(words: Sequence[str]) -> bool:
     """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
-    turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in zip(words, words[1:], strict=False))
+    turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in itertools.pairwise(words))
     return turned or "so you" in " ".join(words[:4]) or not _ASKING.isdisjoint(words)
 
 

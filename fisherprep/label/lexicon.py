@@ -225,14 +225,18 @@ wants
 wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
 hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
 studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
-are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps
+are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want run own
 """)
 OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
 PRONOUNS = OTHERS
-MEN = word_set("husband father dad brother son boy boys grandfather grandpa grandson uncle nephew boyfriend guy man stepson "
-               "stepfather stepdad brotherinlaw fatherinlaw brothers sons daddy")
-WOMEN = word_set("wife mother mom sister daughter girl girls grandmother grandma aunt niece girlfriend lady woman stepdaughter "
-                 "granddaughter stepmother stepmom sisterinlaw motherinlaw sisters daughters")
+MEN = word_set(
+    "husband father dad brother son boy boys grandfather grandpa grandson uncle nephew boyfriend guy man stepson "
+    "stepfather stepdad brotherinlaw fatherinlaw brothers sons daddy"
+)
+WOMEN = word_set(
+    "wife mother mom sister daughter girl girls grandmother grandma aunt niece girlfriend lady woman stepdaughter "
+    "granddaughter stepmother stepmom sisterinlaw motherinlaw sisters daughters"
+)
 COPULA_BEFORE = word_set("a an the not been in at from so very going gonna also really just always still my")
 """What follows "is" rather than what is owned."""
 LEADS = word_set("that well oh yeah no think say said know guess mean okay right you")
@@ -246,7 +250,9 @@ SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
 SUPPOSING = word_set("if wish would 'd could might want wanna hope hoping plan planning gonna saving")
-SUPPOSING_FACT = SUPPOSING | word_set("maybe getting will consider imagine dream think believe interested going save when whenever")
+SUPPOSING_FACT = SUPPOSING | word_set(
+    "maybe getting will consider imagine dream think believe interested going save when whenever"
+)
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
     "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",

@@ -1,6 +1,6 @@
 """What one wording says of another: verbs that need support, phrases that imply a word, opposites.
 
-Small tables about common verbs and turns of phrase of American telephone talk; everything is lower case, verbs as stems.
+Small tables about common verbs and phrases of American telephone talk; everything is lower case, verbs as stems.
 """
 
 from __future__ import annotations
@@ -139,4 +139,6 @@ def opposed(claimed: str, said: Sequence[str]) -> bool:
     """Whether an opposite of a fact's word was said, and the word itself was not."""
     said = [stem(word) for word in said]
     claimed = stem(claimed)
-    return claimed not in said and any(not (pair - {claimed}).isdisjoint(said) for pair in _OPPOSITES if claimed in pair)
+    return claimed not in said and any(
+        not (pair - {claimed}).isdisjoint(said) for pair in _OPPOSITES if claimed in pair
+    )
