@@ -2,7 +2,7 @@
 
 ``annotated/*.txt``: ``# topic`` opens a call; ``3b words`` is turn 3, side b; ``+ a 3,4 text`` a true statement about
 side a citing turns 3 and 4 (``?`` at the end: it needs more than the turn's own words), ``- a 3 text`` a false one.
-``dev`` was looked at while the rules were written, ``test`` only measured.
+``dev`` was looked at while the rules were written; ``test`` was measured before and read then; ``last`` came last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOLD = re.compile(r"([+-]) ([ab]) ([\d,]+) (.+?)( \?)?\s*")
 
 
 def annotated_calls(half: str) -> list[PlantedCall]:
-    """The calls of ``dev`` or ``test``."""
+    """The calls of ``dev``, ``test`` or ``last``."""
     text = (Path(__file__).parent / "annotated" / f"{half}.txt").read_text(encoding="utf-8")
     return [_call(part) for part in re.split(r"(?m)^# .*\n", text)[1:]]
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.clauses import OTHER, OWN, Clause, clauses
+from fisherprep.label.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     BEING,
@@ -212,13 +212,18 @@ def _supported(claim: Claim, said: Said) -> bool:
         for clause, after in itertools.zip_longest(own, own[1:])
         if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
     ] or own
+    elliptic = any(clause.subject == NEUTRAL for clause in near)
     words = {form for clause in near for word in clause.words for form in (word, stem(word))}
     words |= {"hate" for clause in near if clause.disliked}
     words |= {stem(word) for question in said.questions for word in question.words}
     for clause in claim.clauses:
         if clause.subject == OTHER:
             continue
-        verbs = ["want" if pair in _WISHES else stem(pair[1]) for pair in itertools.pairwise(("", *clause.words))]
+        verbs = [
+            "want" if pair in _WISHES else stem(pair[1])
+            for pair in itertools.pairwise(("", *clause.words))
+            if pair[1] != "work" or (pair[0] == "i" and not elliptic)
+        ]
         liked = any(verb in LIKINGS for verb in verbs) and not any(clause.subject == OWN for clause in near)
         if liked and claim.hard and words.isdisjoint(PLEASING):
             return False

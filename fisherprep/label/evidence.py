@@ -95,8 +95,9 @@ class Evidence:
         if number not in self._read:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
-            context = self._stood_for(number) if not _STANDING_IN.isdisjoint(words) or len(words) <= 12 else ()
-            self._read[number] = Said(stated, self._asked_before(number, words), context)
+            questions = self._asked_before(number, words)
+            refers = bool(questions) or not _STANDING_IN.isdisjoint(words)
+            self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
     def _stood_for(self, number: int) -> tuple[str, ...]:

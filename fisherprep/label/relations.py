@@ -20,6 +20,9 @@ SUPPORTED_BY = {
     "raise": word_set("raise have get grow bring kid child"),
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
+    "work": word_set(
+        "work job be am is are was been 's do hire employ teach build fix sell drive make run get shift deliver wait"
+    ),
     "stay": word_set("stay remain live visit home"),
 }
 """Verbs that a fact may state of the speaker only if one of these was said with it: "i work at a store" does not make
