@@ -253,18 +253,18 @@ def name_said(name: str, words: Iterable[str]) -> bool:
 
 
 def _number_said(number: Number, said: Said) -> bool:
-    """Whether the number was said, and counts the same thing there."""
-    for clause in said.clauses:
-        for run in runs(clause.words):
-            if not run.values.isdisjoint(number.values) and _same_count(number.counts, clause.words, run):
-                return True
-        if any(a == "all" and b in number.counts for a, b in itertools.pairwise(clause.words)) and any(
-            not run.values.isdisjoint(number.values) for other in said.clauses for run in runs(other.words)
-        ):
-            return True
-        if number.values == {"1"} and _singular(number.counts, clause.words):
-            return True
-    return False
+    """Whether the number was said, and counts the same thing there ("three kids, all boys": three boys)."""
+    found = [
+        (clause, run)
+        for clause in said.clauses
+        for run in runs(clause.words)
+        if not run.values.isdisjoint(number.values)
+    ]
+    if any(_same_count(number.counts, clause.words, run) for clause, run in found):
+        return True
+    if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
+        return True
+    return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
 
 
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:

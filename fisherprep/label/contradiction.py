@@ -33,6 +33,8 @@ from fisherprep.label.numbers import runs
 from fisherprep.label.relations import only_studied, opposed
 from fisherprep.label.wording import proves, stem
 
+MAX_TAKEN_UP = 20
+"""Clauses looked at for one that the next clause goes on with."""
 _REPORTING = word_set("think say believe feel tell claim")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _TRADES = word_set("teach work coach manage study drive")
@@ -71,7 +73,7 @@ def _says(word: str, key: str) -> bool:
 def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
     own = [c for c in found if not _not_theirs(claim, clause, key, c)]
-    if not own and any(_taken_up(clause, c, said) for c in found):
+    if not own and any(_taken_up(clause, c, said) for c in found[:MAX_TAKEN_UP]):
         return None
     if not own:
         return "about_someone_else"

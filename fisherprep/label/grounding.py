@@ -1,6 +1,6 @@
 """Which facts of an answer hold: nothing is claimed of a speaker that the speaker did not say.
 
-A fact must cite turns of its own side, and what it claims must have been said there; `REASONS` lists the rules in the
+A fact must cite turns of its own side (the question just before may come along), and what it claims must have been said there; `REASONS` lists the rules in the
 order in which they are applied, the first that fails drops the fact. Rules err towards dropping: a true fact lost costs
 a little detail, an invented one teaches the model to make things up.
 """
@@ -36,7 +36,7 @@ REASONS = {
     "identifies_person": "holds a last name, phone number, address, e-mail address, birth date, employer or school",
     "no_turns": "cites no turn",
     "unknown_turn": "cites a turn that the call does not have",
-    "other_side": "cites a turn of the other side",
+    "other_side": "cites a turn of the other side that asks nothing which a cited turn answers",
     "number_not_said": "a number is not in the cited turns, or belongs to something else there",
     "place_not_said": "a place is not in the cited turns, or the speaker is otherwise connected with it",
     "name_not_said": (

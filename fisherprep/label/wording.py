@@ -30,11 +30,14 @@ def tokens(text: str) -> list[str]:
     return _in_laws(words) if "law" in words else words
 
 
+_RELATED = frozenset({"mother", "father", "sister", "brother", "son", "daughter", "sisters", "brothers"})
+
+
 def _in_laws(words: list[str]) -> list[str]:
     """``mother in law`` as one word, since she is no mother."""
     joined: list[str] = []
     for word in words:
-        if word in ("law", "laws") and joined[-1:] == ["in"] and len(joined) > 1:
+        if word in ("law", "laws") and joined[-1:] == ["in"] and joined[-2:-1] and joined[-2] in _RELATED:
             joined[-2:] = [f"{joined[-2]}inlaw"]
         else:
             joined.append(word)
