@@ -1,8 +1,8 @@
 """Which facts of an answer hold: nothing is claimed of a speaker that the speaker did not say.
 
-A fact must cite turns of its own side (the question just before may come along), and what it claims must have been said there; `REASONS` lists the rules in the
-order in which they are applied, the first that fails drops the fact. Rules err towards dropping: a true fact lost costs
-a little detail, an invented one teaches the model to make things up.
+A fact must cite turns of its own side (the question just before may come along), and what it claims must have been said
+there; `REASONS` lists the rules in the order in which they are applied, the first that fails drops the fact. Rules err
+towards dropping: a true fact lost costs a little detail, an invented one teaches the model to make things up.
 """
 
 from __future__ import annotations
