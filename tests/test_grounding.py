@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from annotated_calls import annotated_calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_facts import planted_calls
@@ -62,6 +63,39 @@ def test_facts_the_rules_were_not_written_against() -> None:
     assert sum(made[how] for how in plain) > 1000
     assert sum(wrong[how] for how in plain) / sum(made[how] for how in plain) <= 0.01, wrong
     assert wrong[NEAR_MISSES] < 0.2 * made[NEAR_MISSES] and wrong["true"] < 0.2 * made["true"], wrong
+
+
+@pytest.mark.parametrize(("half", "lost"), [("dev", 2), ("test", 3), ("last", 0)])
+def test_calls_annotated_by_hand(half: str, lost: int) -> None:
+    """``lost``: plain true statements that are known to be dropped, two of them since they name somebody."""
+    made: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for call in annotated_calls(half):
+        for told in call.told:
+            made[told.how] += 1
+            kept = bool(ground(answer((told.text, told.turns)), told.side, call.turns).facts)
+            wrong[told.how] += kept != told.true
+    planted = [how for how in made if not how.startswith("true")]
+    assert made["true"] > 25 and sum(made[how] for how in planted) > 80
+    assert wrong["true"] <= lost, wrong
+    assert wrong["true, paraphrased"] <= 0.75 * made["true, paraphrased"], wrong
+    assert sum(wrong[how] for how in planted) <= 0.01 * sum(made[how] for how in planted), wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Your family is a family of love, and you are loved by everyone, and you are loved by everyone, and.", None),
+        ("You love your family, and your family loves your family.", "repetitive"),
+        ("You talk about family values and", "cut_off"),
+        ("You talk about family values with your", "cut_off"),
+        ("You enjoy family.", "not_supported"),
+    ],
+)
+def test_a_model_that_rambles(text: str, expected: str | None) -> None:
+    said = turns(("b", "our topic is family"), ("a", "yeah family values are what they call it"))
+    found = reason(text, (1,), said)
+    assert found == expected if expected else found is not None
 
 
 CALL = turns(

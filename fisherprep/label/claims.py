@@ -6,23 +6,27 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.clauses import Clause, clauses
+from fisherprep.label.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     BEING,
+    BROADER,
+    IRREGULAR_PAST,
     KIN,
+    LIKINGS,
     LOCATING,
+    MEN,
     OTHERS,
     PLACE_VERBS,
     SAME_NAMES,
     SOFT,
+    VISIT,
+    WOMEN,
     word_set,
 )
 from fisherprep.label.numbers import Run, runs
+from fisherprep.label.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
 from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
-
-MAX_UNSAID = 0.0
-"""Share of a fact's hard words that need not be said: none. docs/labels.md has what other shares would let through."""
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
@@ -70,15 +74,8 @@ class Claim:
     @property
     def past(self) -> bool:
         return not _PAST_MARKS.isdisjoint(self.words) or any(
-            word.endswith("ed") or (word != stem(word) and word in _PAST_IRREGULAR) for word in self.words
+            word.endswith("ed") or (word != stem(word) and word in IRREGULAR_PAST) for word in self.words
         )
-
-
-_PAST_IRREGULAR = word_set(
-    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran "
-    "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
-    "wore sent got"
-)
 
 
 def read_claim(text: str) -> Claim:
@@ -89,7 +86,9 @@ def read_claim(text: str) -> Claim:
     counted = {at for run in runs(words) for at in range(run.start, run.end)}
     name_words = {name.word for name in names}
     hard = [
-        w for at, w in enumerate(words) if at not in counted and w not in name_words and not is_light(w) and w.isalnum()
+        w
+        for at, w in enumerate(words)
+        if at not in counted and w not in name_words and w.isalnum() and (not is_light(w) or _firm(words, at))
     ]
     places = _lower_case_places(words)
     names += [Name(word, place=True) for word in places if word in hard]
@@ -101,6 +100,20 @@ def read_claim(text: str) -> Claim:
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
         single=tuple(_single(words)),
     )
+
+
+def _firm(words: Sequence[str], at: int) -> bool:
+    """Whether a light word means something here: "every day", "a month", "your back"."""
+    before = words[at - 1] if at else ""
+    if words[at] == "back":
+        return before == "my"
+    if words[at] in ("work", "home"):
+        return before in ("at", "from")
+    return words[at] in _SPANS and before in _EVERY
+
+
+_SPANS = word_set("day week month year hour night")
+_EVERY = word_set("every each a an per last next")
 
 
 def _names(cased: Sequence[str]) -> list[Name]:
@@ -121,7 +134,7 @@ def _lower_case_places(words: Sequence[str]) -> list[str]:
     for at, word in enumerate(words):
         if word not in ("in", "from", "to", "near") or at + 1 >= len(words):
             continue
-        if any(stem(before) in PLACE_VERBS for before in words[max(0, at - 3) : at + 1]):
+        if any(PLACE_VERBS.get(stem(before), VISIT) != VISIT for before in words[max(0, at - 3) : at + 1]):
             after = words[at + 1 : at + 4]
             found += [w for w in after if not is_light(w) and w.isalpha()][:1]
     return found
@@ -135,7 +148,8 @@ def _single(words: Sequence[str]) -> Iterable[str]:
 
 
 def _number(words: Sequence[str], run: Run) -> Number:
-    return Number(run.values, tuple(_counts(words, run)))
+    money = words[run.start].startswith("$")
+    return Number(run.values, () if money else tuple(_counts(words, run)))
 
 
 def _counts(words: Sequence[str], run: Run) -> list[str]:
@@ -156,18 +170,73 @@ def unsaid(claim: Claim, said: Said) -> str | None:
         return "number_not_said"
     if any(_is_one_of_several(noun, said) for noun in claim.single):
         return "number_not_said"
+    confirmed = [word for question in said.questions if question.answer for word in question.words]
     for name in claim.names:
-        if not name_said(name.word, words):
+        if not name_said(name.word, words) and not name_said(name.word, confirmed):
             return "place_not_said" if name.place else "name_not_said"
-    asked = [word for question in said.questions for word in question.words]
+    asked = [word for question in said.questions for word in question.turn]
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
     unproved = [word for word in needed if not any_proves(words, word)]
-    if len([word for word in unproved if not any_proves(asked, word)]) > MAX_UNSAID * len(needed):
+    unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
+    agreed = any(question.answer is not None for question in said.questions)
+    proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
+    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
+        return "not_supported"
+    if not _supported(claim, said):
         return "not_supported"
     if len(unproved) == len(needed) and not claim.names and not claim.numbers:
-        agreed = any(question.answer is not None for question in said.questions)
         return None if agreed and needed else "not_supported"
     return None
+
+
+def _stood_for(word: str, said: Said) -> bool:
+    """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
+    if not any_proves(said.context, word) or word in _SPANS:
+        return False
+    if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
+        return False
+    kinds = [special for special in BROADER.values() if stem(word) in special]
+    return not any(stem(other) in special for special in kinds for other in said.words)
+
+
+def _lightly_said(word: str, said: Said) -> bool:
+    """Whether a light verb was said in a verb's place ("does soccer": plays)."""
+    return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
+
+
+def _supported(claim: Claim, said: Said) -> bool:
+    """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
+    own = [clause for clause in said.clauses if clause.subject != OTHER]
+    near = [
+        clause
+        for clause, after in itertools.zip_longest(own, own[1:])
+        if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
+    ] or own
+    elliptic = any(clause.subject == NEUTRAL for clause in near)
+    words = {form for clause in near for word in clause.words for form in (word, stem(word))}
+    words |= {"hate" for clause in near if clause.disliked}
+    words |= {stem(word) for question in said.questions for word in question.words}
+    for clause in claim.clauses:
+        if clause.subject == OTHER:
+            continue
+        verbs = [
+            "want" if pair in _WISHES else stem(pair[1])
+            for pair in itertools.pairwise(("", *clause.words))
+            if pair[1] != "work" or (pair[0] == "i" and not elliptic)
+        ]
+        liked = any(verb in LIKINGS for verb in verbs) and not any(clause.subject == OWN for clause in near)
+        if liked and claim.hard and words.isdisjoint(PLEASING):
+            return False
+        if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
+            return False
+    return True
+
+
+def _speaks_of(clause: Clause, claim: Claim) -> bool:
+    return "one" in clause.words or any(any_proves(clause.words, word) for word in claim.hard)
+
+
+_WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}
 
 
 def _light_content(claim: Claim) -> tuple[str, ...]:
@@ -184,14 +253,18 @@ def name_said(name: str, words: Iterable[str]) -> bool:
 
 
 def _number_said(number: Number, said: Said) -> bool:
-    """Whether the number was said, and counts the same thing there."""
-    for clause in said.clauses:
-        for run in runs(clause.words):
-            if not run.values.isdisjoint(number.values) and _same_count(number.counts, clause.words, run):
-                return True
-        if number.values == {"1"} and _singular(number.counts, clause.words):
-            return True
-    return False
+    """Whether the number was said, and counts the same thing there ("three kids, all boys": three boys)."""
+    found = [
+        (clause, run)
+        for clause in said.clauses
+        for run in runs(clause.words)
+        if not run.values.isdisjoint(number.values)
+    ]
+    if any(_same_count(number.counts, clause.words, run) for clause, run in found):
+        return True
+    if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
+        return True
+    return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
 
 
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:

@@ -7,6 +7,7 @@ conjunctions. The same reading serves facts, once "you" is turned into "i". It i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,15 +15,21 @@ from fisherprep.label.lexicon import (
     AGAINST,
     AUXILIARIES,
     BOUNDARIES,
+    COPULA_BEFORE,
     ENDING,
     FILLED,
+    IRREGULAR_PAST,
     KIN,
+    LEADS,
+    MEN,
     NEGATORS,
     OTHERS,
+    PRONOUNS,
     SELF,
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
+    WOMEN,
     word_set,
 )
 from fisherprep.label.numbers import DIGIT_WORDS, runs
@@ -35,7 +42,11 @@ _POSSESSIVES = word_set("my our his her their the a an this that these those one
 _DOUBTED = word_set("think believe feel guess suppose")
 """What follows "i don't think" is denied."""
 _CARRIED = word_set("if wish hope what where how who why when")
+MAX_BACK = 12
+"""Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
+_THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
+_NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -47,6 +58,9 @@ class Clause:
     subject: str
     disliked: bool = False
     """Whether "i hate it" follows."""
+
+    who: str = ""
+    """Of somebody else's clause: the word for that person ("sister"), also where "she" stands for it."""
 
     @property
     def denied(self) -> bool:
@@ -67,12 +81,14 @@ class Clause:
     @property
     def supposed(self) -> bool:
         """Whether it is wished, planned or made up."""
-        return not SUPPOSING.isdisjoint(self.words)
+        pairs = zip(self.words, self.words[1:], strict=False)
+        return not SUPPOSING.isdisjoint(self.words) or any(pair in _NOT_YET for pair in pairs)
 
     @property
     def used_to(self) -> bool:
         """Whether it tells of what was once so ("used to", "retired from"; not "i am used to")."""
-        if any(stem(word) in ENDING for word in self.words) or "give up" in " ".join(map(stem, self.words)):
+        gone = any(stem(word) in ENDING for word in self.words) or "give up" in " ".join(map(stem, self.words))
+        if gone and not _cannot(self.words):
             return True
         pairs = zip(("", *self.words), self.words, self.words[1:], strict=False)
         return any(
@@ -100,9 +116,39 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
+            if subject != NEUTRAL:
+                found[-1] = replace(found[-1], who=_person(found))
             if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
-                found[of] = replace(found[of], disliked=True)
+                theirs = OTHER in (found[of].subject, subject) and found[of].who != found[-1].who
+                found[of] = replace(found[of], disliked=found[of].disliked or not theirs)
     return found
+
+
+def _cannot(words: Sequence[str]) -> bool:
+    return any(a in ("can", "could") and b == "not" for a, b in itertools.pairwise(words))
+
+
+def _person(found: Sequence[Clause]) -> str:
+    """Whose the last clause is; "she" is the last woman spoken of, "they" the last people."""
+    words = found[-1].words
+    first = next((word for word in words if word in KIN or word in PRONOUNS), "")
+    if found[-1].subject != OTHER:
+        return "we" if "we" in words or (len(found) > 1 and found[-2].who == "we" and "i" not in words) else ""
+    if first in KIN:
+        at = words.index(first) + 1
+        return words[at] if at < len(words) and words[at] in KIN else first
+    if not first:
+        return found[-2].who if len(found) > 1 and found[-2].subject == OTHER else ""
+    others = MEN if first == "she" else WOMEN if first == "he" else frozenset()
+    if first not in ("he", "she", "they", "who"):
+        return ""
+    for clause in reversed(found[-MAX_BACK:-1]):
+        if clause.subject == OTHER and clause.who and clause.who not in others | {"he", "she", "they", "who"}:
+            return clause.who
+        for word in reversed(clause.words):
+            if word in KIN and word not in others:
+                return word
+    return first
 
 
 def _dislikes_it(clause: Clause) -> bool:
@@ -165,28 +211,48 @@ def _whose(words: Sequence[str], at: int, verb: int) -> str:
 def _verb_after_kin(words: Sequence[str], at: int) -> int:
     """Position of the verb in "my younger sister dave works"; 0 where this is not such a subject."""
     for noun in range(at + 1, min(at + 4, len(words))):
+        if noun > at + 1 and words[noun - 1] in _POSSESSIVES:
+            break
         if words[noun] not in KIN:
             continue
         last = noun
         while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
             last += 1
         for verb in (last + 1, last + 2):
-            if verb < len(words) and words[verb] in THIRD_VERBS:
-                return verb
+            if verb < len(words) and (words[verb] in THIRD_VERBS or _past(words[verb])):
+                return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
                 break
-        if at and words[at - 1] in ("is", "are", "was", "does", "did"):
+        if at and words[at - 1] in ("is", "are", "was", "does", "did") and words[at] not in ("a", "an"):
             return last
     return 0
+
+
+def _past(word: str) -> bool:
+    """Whether a word is a verb in the past tense."""
+    return word not in KIN and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
+
+
+def _owned(words: Sequence[str], at: int, verb: int) -> bool:
+    """Whether ``my daughter's`` is an object's owner ("i made my daughter's dress") and no subject."""
+    if words[verb] != "'s" or not at or verb + 1 >= len(words) or words[verb + 1] in COPULA_BEFORE:
+        return False
+    return words[at - 1] not in BOUNDARIES | LEADS and (
+        not words[verb + 1].endswith("ing") or words[verb + 1] in _THINGS_IN_ING
+    )
 
 
 def _with_what_leads(words: Sequence[str], at: int) -> int:
     """Where the clause of a subject begins: a question's auxiliary, "if" and "wish" before it belong to it."""
     start = at
     if start and words[start - 1] == "not" and start > 1 and words[start - 2] in AUXILIARIES:
-        start -= 2
+        lead = start - 2
     elif start and words[start - 1] in AUXILIARIES and words[at] not in _IMPERSONAL:
-        start -= 1
+        lead = start - 1
+    else:
+        lead = start
+    if not lead or words[lead - 1] not in SELF | OTHERS | {"you"}:
+        start = lead
     while start and words[start - 1] in _CARRIED:
         start -= 1
     return start

@@ -5,23 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fisherprep.label.claims import Claim, name_said
-from fisherprep.label.clauses import GENERIC, OTHER, Clause
+from fisherprep.label.clauses import GENERIC, OTHER, OWN, Clause
 from fisherprep.label.evidence import Said
 from fisherprep.label.lexicon import (
     AGAINST,
     BEING,
     ENDING,
+    FROM,
+    IRREGULAR_PAST,
     KIN,
     LIKINGS,
+    LIVE,
+    MEN,
+    NEGATORS,
+    ORIGIN,
     PAST_FORMS,
     PLACE_AGREES,
     PLACE_VERBS,
+    STOP,
     SUPPOSING_FACT,
+    VISIT,
+    WITHOUT_POLARITY,
+    WOMEN,
     word_set,
 )
+from fisherprep.label.numbers import runs
+from fisherprep.label.relations import only_studied, opposed
 from fisherprep.label.wording import proves, stem
 
+MAX_TAKEN_UP = 20
+"""Clauses looked at for one that the next clause goes on with."""
 _REPORTING = word_set("think say believe feel tell claim")
+_TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
+_TRADES = word_set("teach work coach manage study drive")
+_STANDING_IN = word_set("one it them")
+_FAMILY = word_set("family kids children parents wife husband")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
 
@@ -30,12 +48,20 @@ def contradiction(claim: Claim, said: Said) -> str | None:
     answered = tuple(Clause((*(("no",) if q.answer is False else ()), *q.words), "neutral") for q in said.questions)
     for clause in claim.clauses:
         keys = [word for word in clause.words if word in claim.hard or any(n.word == word for n in claim.names)]
+        if not claim.hard and not claim.names:
+            keys = [word for word in clause.words if word not in STOP]
         for key in keys:
             found = [c for c in said.clauses if any(_says(word, key) for word in c.words)]
             found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
-            if found and (reason := _clash(claim, clause, key, found)):
+            if found and (reason := _clash(claim, clause, key, found, said)):
                 return reason
-    if _of_anothers(claim, said):
+    if any(opposed(word, said.words) for word in claim.words):
+        return "contradicted"
+    if any(_dislikes(clause, said) for clause in claim.clauses):
+        return "contradicted"
+    if any(only_studied(word, said.words) for word in claim.hard):
+        return "not_supported"
+    if _counted_for_another(claim, said) or _of_anothers(claim, said) or _not_own(claim, said):
         return "about_someone_else"
     return None
 
@@ -44,22 +70,69 @@ def _says(word: str, key: str) -> bool:
     return proves(word, key) or name_said(key, (word,))
 
 
-def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]) -> str | None:
+def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
-    if all(_not_theirs(claim, c) for c in found):
+    own = [c for c in found if not _not_theirs(claim, clause, key, c)]
+    if not own and any(_taken_up(clause, c, said) for c in found[:MAX_TAKEN_UP]):
+        return None
+    if not own:
         return "about_someone_else"
-    own = [c for c in found if not _not_theirs(claim, c)]
-    if not clause.without_polarity and all(_denied(c, claim, clause) != clause.denied for c in own):
-        return "contradicted"
-    if all(c.used_to for c in own) and not claim.past and not any(stem(word) in ENDING for word in claim.words):
-        return "no_longer_so"
-    if not claim.past and _tense_differs(clause, own):
-        return "no_longer_so"
-    if all(c.supposed for c in own) and SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}):
-        return None if "used" in claim.words else "only_supposed"
-    if any(name.word == key and name.place for name in claim.names) and _place_differs(clause, key, own):
-        return "place_not_said"
+    if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
+        return None
+    if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
+        return None
+    is_place = any(name.word == key and name.place for name in claim.names)
+    checks = (
+        ("contradicted", lambda c: _modifies(claim, key) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
+        (
+            "no_longer_so",
+            lambda c: (
+                _presupposes(claim, key, c) or (not _over(c, claim) and (claim.past or not _tense_differs(clause, c)))
+            ),
+        ),
+        ("only_supposed", lambda c: _presupposes(claim, key, c) or not c.supposed or _supposes(claim)),
+        ("place_not_said", lambda c: not is_place or not _place_differs(clause, key, c)),
+    )
+    for reason, holds in checks:
+        own = [c for c in own if holds(c)]
+        if not own:
+            return reason
     return None
+
+
+def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether "my student loans" says that there are some, whatever is said of them."""
+    if claim.words[:2] != ("i", "have"):
+        return False
+    return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
+
+
+def _used_to(clause: Clause) -> bool:
+    return ("used", "to") in zip(clause.words, clause.words[1:], strict=False)
+
+
+def _tells_of_past(found: Clause) -> bool:
+    return found.used_to or any(
+        w in IRREGULAR_PAST or w in ("was", "were", "had", "did", "once", "been") or w.endswith("ed")
+        for w in found.words
+    )
+
+
+def _agrees(found: Clause, claim: Claim, clause: Clause) -> bool:
+    shared = {stem(w) for w in clause.words} & {stem(w) for w in found.words} & WITHOUT_POLARITY
+    if shared:
+        return NEGATORS.isdisjoint(found.words) == NEGATORS.isdisjoint(clause.words)
+    return clause.without_polarity or _denied(found, claim, clause) == clause.denied
+
+
+def _over(found: Clause, claim: Claim) -> bool:
+    """Whether a clause tells of what was once so, and the fact does not."""
+    return found.used_to and not claim.past and not any(stem(word) in ENDING for word in claim.words)
+
+
+def _supposes(claim: Claim) -> bool:
+    return not SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}) or "used" in claim.words
 
 
 def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
@@ -72,51 +145,123 @@ def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
     return found.denied or (found.disliked and sentiment)
 
 
-def _not_theirs(claim: Claim, found: Clause) -> bool:
-    """Whether a clause tells of somebody that the fact does not mention."""
+def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
+    """Whether a clause tells of somebody else than the fact's clause does."""
+    if found.subject == GENERIC:
+        return not claim.opinion
+    if clause.subject == OTHER and clause.who:
+        return not _about(clause.who, key, found)
+    if found.subject != OTHER:
+        return False
+    if claim.opinion:
+        return any(stem(word) in _REPORTING for word in found.words)
+    if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
+        return False
+    if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
+        mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
+        return not mine and (key not in KIN or found.who not in ("they", ""))
+    return not any(_says(word, key) and word in KIN for word in found.words)
+
+
+def _dislikes(clause: Clause, said: Said) -> bool:
+    """Whether somebody is said to hate, and the fact has them like."""
+    if not clause.who or clause.denied or LIKINGS.isdisjoint(map(stem, clause.words)):
+        return False
+    theirs = {stem(w) for c in said.clauses if c.subject == OTHER and proves(c.who, clause.who) for w in c.words}
+    return not AGAINST.isdisjoint(theirs) and LIKINGS.isdisjoint(theirs)
+
+
+def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:
+    """Whether the clause after goes on with it about the fact's person ("i want a shop, my aunt had one")."""
+    if not clause.who or found.denied or found not in said.clauses:
+        return False
+    at = said.clauses.index(found)
+    return any(
+        proves(c.who, clause.who) and not _STANDING_IN.isdisjoint(c.words)
+        for c in said.clauses[at + 1 : at + 2]
+        if c.who and c.subject == OTHER
+    )
+
+
+def _mine(words: Sequence[str], at: int) -> bool:
+    return at > 0 and words[at - 1] in ("my", "our")
+
+
+def _about(who: str, key: str, found: Clause) -> bool:
+    """Whether a clause tells of the person (a word of `KIN`) whom the fact's clause is about."""
+    if proves(key, who) or (who in _FAMILY and found.who == "we"):
+        return True
     if found.subject == OTHER:
-        if claim.opinion:
-            return any(stem(word) in _REPORTING for word in found.words)
-        return not claim.of_others
-    return found.subject == GENERIC and not claim.opinion
+        unknown = found.who in ("", "they", "who") or (found.who == "he" and who not in WOMEN)
+        return unknown or (found.who == "she" and who not in MEN) or proves(found.who, who)
+    if found.subject == OWN:
+        named = next((at for at, word in enumerate(found.words) if proves(word, who)), None)
+        return named is not None and found.words[named + 1 : named + 2] != ("'s",)
+    return True
 
 
-def _tense_differs(clause: Clause, found: Sequence[Clause]) -> bool:
+def _modifies(claim: Claim, key: str) -> bool:
+    """Whether a word stands before the one that it narrows ("baseball game")."""
+    return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
+
+
+def _tense_differs(clause: Clause, found: Clause) -> bool:
     """Whether a verb in the present is said in the past only."""
     verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
     verb = "are" if verb in ("am", "is") else verb
     if verb is None or "been" in clause.words:
         return False
-    past = frozenset(PAST_FORMS[verb].split())
-    return all(not past.isdisjoint(c.words) and not _still(c, verb) for c in found)
+    past = word_set(PAST_FORMS[verb]) | ({"was"} if verb in _TRADES and verb not in found.words else frozenset())
+    return not past.isdisjoint(found.words) and not _still(found, verb)
 
 
 def _still(clause: Clause, verb: str) -> bool:
     return any(word in ("have", "has", "been", "am", "is", "are", "'s", verb) for word in clause.words)
 
 
-def _place_differs(clause: Clause, place: str, found: Sequence[Clause]) -> bool:
+def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
     claimed = _bond(clause.words, place)
-    if claimed is None:
-        return False
-    said = [_bond(c.words, place) for c in found]
-    return all(bond is not None and bond not in PLACE_AGREES[claimed] for bond in said)
+    said = _bond(found.words, place)
+    return claimed is not None and said is not None and said not in PLACE_AGREES[claimed]
 
 
 def _bond(words: Sequence[str], place: str) -> str | None:
     """How a place is bound to the speaker: by the nearest verb before it that says so."""
     at = next((i for i, word in enumerate(words) if _says(word, place)), 0)
     for i in range(at - 1, max(-1, at - 8), -1):
-        if words[i] in BEING and words[i + 1] in ("in", "at", "near"):
-            return "live"
+        if words[i] in BEING and all(word in _TOWARDS or _says(word, place) for word in words[i + 1 : at]):
+            return LIVE if words[i] not in ("was", "were", "been") else ORIGIN if "from" in words[i:at] else VISIT
+        if words[i] in ("was", "were") and words[i + 1] in ("in", "at"):
+            return VISIT
         if words[i] == "been" and words[i + 1] == "to":
-            return "visit"
+            return VISIT
         if (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
             if "originally" in words[max(0, i - 2) : i]:
-                return "origin"
-            moved = bond == "from" and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
-            return "origin" if moved else bond
+                return ORIGIN
+            moved = bond == FROM and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
+            return ORIGIN if moved else bond
     return None
+
+
+def _counted_for_another(claim: Claim, said: Said) -> bool:
+    """Whether a number of the fact was said of somebody else only."""
+    if not claim.clauses:
+        return False
+    clause = claim.clauses[0]
+    for number in claim.numbers:
+        found = [c for c in said.clauses if any(not run.values.isdisjoint(number.values) for run in runs(c.words))]
+        if found and clause.subject == OWN and all(_not_theirs(claim, clause, "", c) for c in found):
+            return True
+    return False
+
+
+def _not_own(claim: Claim, said: Said) -> bool:
+    """Whether "my own cooking" is claimed where "my mother's cooking" was spoken of."""
+    if "own" not in claim.words[1:] or "my" not in claim.words:
+        return False
+    nouns = claim.words[claim.words.index("own", 1) + 1 :][:2]
+    found = [c.words[max(0, at - 2) : at] for c in said.clauses for at, w in enumerate(c.words) if w in nouns]
+    return bool(found) and all(not _OTHERS_POSSESSIVES.isdisjoint(lead) for lead in found)
 
 
 def _of_anothers(claim: Claim, said: Said) -> bool:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from fisherprep.label.clauses import ASKED, Clause, clauses
-from fisherprep.label.lexicon import NEGATORS, word_set
+from fisherprep.label.clauses import ASKED, NEUTRAL, Clause, clauses
+from fisherprep.label.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.privacy import instructs
+from fisherprep.label.relations import implied
 from fisherprep.label.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
+_ASKING = word_set("what where when who why how which")
+_SUBJECTS = word_set("you they he she it your")
+_STANDING_IN = word_set("it she he they him her them one ones mine that there")
+MAX_CONTEXT = 60
+"""Words of a turn before that are looked back on."""
 _DISCOURSE = word_set("well oh so actually like uh-huh okay right")
 
 
@@ -23,6 +31,8 @@ class Question:
     words: tuple[str, ...]
     answer: bool | None
     """True: answered with yes, False: with no, None: with neither."""
+    turn: tuple[str, ...] = ()
+    """The whole of the turn that asks."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,13 @@ class Said:
 
     clauses: tuple[Clause, ...]
     questions: tuple[Question, ...]
+    context: tuple[str, ...] = ()
+    """Words of the turns before that "it", "she" or "the one" of a cited turn may stand for."""
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
-        return [word for clause in self.clauses for word in clause.words]
+        """All that was said, and what its phrases amount to."""
+        return [word for clause in self.clauses for word in (*clause.words, *implied(clause.words))]
 
 
 class Evidence:
@@ -53,14 +66,27 @@ class Evidence:
             return "no_turns"
         if any(number not in self._turns for number in cited):
             return "unknown_turn"
-        if any(self._turns[number]["side"] != self._side for number in cited):
+        own = self.own(cited)
+        if not own or any(number not in own and not self._answered_in(number, own) for number in cited):
             return "other_side"
         return "instruction" if any(instructs(self._text(number)) for number in cited) else None
 
+    def own(self, cited: Sequence[int]) -> list[int]:
+        """The cited turns of this side."""
+        return [number for number in cited if self._turns[number]["side"] == self._side]
+
+    def _answered_in(self, number: int, own: Sequence[int]) -> bool:
+        """Whether a turn of the other side asks what the cited turn after it answers."""
+        return _asks(tokens(self._text(number))) and any(self._before.get(answer) == number for answer in own)
+
     def of(self, cited: Sequence[int]) -> Said:
         """What was said in turns that `refuses` lets pass."""
-        read = [self._of_turn(number) for number in cited]
-        return Said(tuple(c for said in read for c in said.clauses), tuple(q for said in read for q in said.questions))
+        read = [self._of_turn(number) for number in self.own(cited)]
+        return Said(
+            tuple(c for said in read for c in said.clauses),
+            tuple(q for said in read for q in said.questions),
+            tuple(word for said in read for word in said.context),
+        )
 
     def _text(self, number: int) -> str:
         return " ".join(self._turns[number]["words"])
@@ -68,16 +94,45 @@ class Evidence:
     def _of_turn(self, number: int) -> Said:
         if number not in self._read:
             words = tokens(self._text(number))
-            stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED)
-            self._read[number] = Said(stated, self._asked_before(number, words))
+            stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
+            questions = self._asked_before(number, words)
+            refers = bool(questions) or not _STANDING_IN.isdisjoint(words)
+            self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
+
+    def _stood_for(self, number: int) -> tuple[str, ...]:
+        """The words of the two turns before."""
+        last = self._before.get(number)
+        turns = [n for n in (last, self._before.get(last) if last is not None else None) if n is not None]
+        return tuple(
+            word for n in turns if not instructs(self._text(n)) for word in tokens(self._text(n))[-MAX_CONTEXT:]
+        )
 
     def _asked_before(self, number: int, answer: Sequence[str]) -> tuple[Question, ...]:
         before = self._before.get(number)
         if before is None or self._turns[before]["side"] == self._side or instructs(self._text(before)):
             return ()
-        asked = [c for c in clauses(tokens(self._text(before))) if c.subject == ASKED]
-        return tuple(Question(clause.words, _answered(answer)) for clause in asked[-1:])
+        said = tokens(self._text(before))[-MAX_CONTEXT:]
+        read = clauses(said)
+        asked = next((at for at in range(len(read) - 1, -1, -1) if read[at].subject == ASKED), None)
+        if asked is not None:
+            words = tuple(word for clause in read[asked:] for word in clause.words)
+            return (Question(words, _answered(answer), tuple(said)),)
+        if not _asks(said):
+            return ()
+        return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
+
+
+def _inquires(clause: Clause) -> bool:
+    """Whether a clause without a subject asks ("how many kids")."""
+    many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
+    return clause.subject == NEUTRAL and (many or clause.words[0] in ("how", "what", "where", "which"))
+
+
+def _asks(words: Sequence[str]) -> bool:
+    """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
+    turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in itertools.pairwise(words))
+    return turned or "so you" in " ".join(words[:4]) or not _ASKING.isdisjoint(words)
 
 
 def _answered(words: Sequence[str]) -> bool | None:
@@ -92,11 +147,13 @@ def _answered(words: Sequence[str]) -> bool | None:
 
 def _short_answer(words: Sequence[str]) -> bool | None:
     """``i do`` and ``we have`` say yes, ``i don't`` says no."""
+    if tuple(words) in (("i", "love", "it"), ("i", "like", "it"), ("i", "enjoy", "it")):
+        return True
     if len(words) < 2 or words[0] not in ("i", "we") or words[1] not in ("do", "am", "have", "did", "are"):
         return None
     if len(words) > 2 and words[2] in NEGATORS:
         return False
-    return True if len(words) == 2 else None
+    return True if len(words) == 2 or words[2] in _YES else None
 
 
 def evidence_of(side: str, turns: Sequence[Mapping[str, Any]]) -> Evidence:

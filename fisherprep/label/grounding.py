@@ -1,13 +1,14 @@
 """Which facts of an answer hold: nothing is claimed of a speaker that the speaker did not say.
 
-A fact must cite turns of its own side, and what it claims must have been said there; `REASONS` lists the rules in the
-order in which they are applied, the first that fails drops the fact. Rules err towards dropping: a true fact lost costs
-a little detail, an invented one teaches the model to make things up.
+A fact must cite turns of its own side (the question just before may come along), and what it claims must have been said
+there; `REASONS` lists the rules in the order in which they are applied, the first that fails drops the fact. Rules err
+towards dropping: a true fact lost costs a little detail, an invented one teaches the model to make things up.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,23 +18,26 @@ from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideA
 from fisherprep.label.claims import name_said, read_claim, unsaid
 from fisherprep.label.contradiction import contradiction
 from fisherprep.label.evidence import Evidence, evidence_of
-from fisherprep.label.lexicon import NOT_NAMES, word_set
+from fisherprep.label.lexicon import STOP, word_set
+from fisherprep.label.names import NOT_NAMES
 from fisherprep.label.numbers import runs
 from fisherprep.label.privacy import identifies, unsafe
 from fisherprep.label.topic import topic_wording
-from fisherprep.label.wording import any_proves, is_light, tokens
+from fisherprep.label.wording import any_proves, is_light, stem, tokens
 
 REASONS = {
     "markup": "holds brackets, control characters, a web address or other marks that are no plain sentence",
     "instruction": "speaks to a model, or the turns it cites do",
     "too_long": f"over {MAX_FACT_CHARS} characters, or more than one sentence",
+    "repetitive": "says the same words over and over",
+    "cut_off": "breaks off before its end",
     "not_second_person": 'does not begin with "You" or "Your", or speaks in the first person',
     "is_the_name": "states the speaker's own name, which has a field of its own",
     "about_other_party": "speaks of the other speaker, the call or the study",
     "identifies_person": "holds a last name, phone number, address, e-mail address, birth date, employer or school",
     "no_turns": "cites no turn",
     "unknown_turn": "cites a turn that the call does not have",
-    "other_side": "cites a turn of the other side",
+    "other_side": "cites a turn of the other side that asks nothing which a cited turn answers",
     "number_not_said": "a number is not in the cited turns, or belongs to something else there",
     "place_not_said": "a place is not in the cited turns, or the speaker is otherwise connected with it",
     "name_not_said": (
@@ -48,6 +52,8 @@ REASONS = {
 }
 """Why a fact is dropped, in the order of the checks."""
 
+_LEFT_OPEN = word_set("and or but the a an of your with because is are am was were than my very who which if so 's")
+"""What no sentence ends with."""
 _SENTENCE_END = re.compile(r"[.!?;](?=\s+\S)")
 _ABBREVIATION = re.compile(r"(?:\b(?:St|Ft|Mt|Mr|Mrs|Ms|Dr|Jr|Sr|vs|etc|U\.S|a\.m|p\.m)|\b[A-Z])$")
 _SECOND_PERSON = re.compile(r"(?:You|Your|You're|You've|You'd|You'll)\b")
@@ -97,7 +103,8 @@ def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]
             reason = "repeated"
         if reason is None:
             kept.append(words)
-            result.facts.append(fact.model_copy(update={"text": _sentence(text)}))
+            own = tuple(evidence.own(fact.turns))
+            result.facts.append(fact.model_copy(update={"text": _sentence(text), "turns": own}))
         else:
             result.dropped.append((fact.model_copy(update={"text": _shown(fact.text)}), reason))
     return result
@@ -122,6 +129,10 @@ def _form(text: str) -> str | None:
     if len(text) > MAX_FACT_CHARS or ends:
         return "too_long"
     words = tokens(text)
+    if _repeats(words):
+        return "repetitive"
+    if words and (words[-1] in _LEFT_OPEN or text.rstrip(" .").endswith((",", "-"))):
+        return "cut_off"
     if not _SECOND_PERSON.match(text) or not _FIRST_PERSON.isdisjoint(words) or len(words) < 2:
         return "not_second_person"
     if _OWN_NAME.match(text):
@@ -129,6 +140,15 @@ def _form(text: str) -> str | None:
     if _OTHER_PARTY.search(text):
         return "about_other_party"
     return "identifies_person" if identifies(text) else None
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """Whether a text goes round: a word that carries meaning three times, or three words in a row twice."""
+    numbers = {at for run in runs(words) for at in range(run.start, run.end)}
+    words = [word for at, word in enumerate(words) if at not in numbers]
+    counted = Counter(stem(word) for word in words if word not in STOP)
+    threes = Counter(zip(words, words[1:], words[2:], strict=False))
+    return any(n > 2 for n in counted.values()) or any(n > 1 for n in threes.values())
 
 
 def _sentence(text: str) -> str:

@@ -67,7 +67,6 @@ parent folk
 grandmother grandma nana granny
 grandfather grandpa granddad
 spouse partner
-boyfriend girlfriend
 marry marriage wed married
 widow widower widowed
 divorce divorced
@@ -94,7 +93,6 @@ apartment condo
 town city
 country rural
 movie film
-film cinema
 book novel
 cook cooking
 vacation trip
@@ -140,6 +138,25 @@ crowd crowded
 believe think
 paralegal para
 play player
+fix repair mend
+pick choose
+earn make
+fireman firefighter
+mailman postman
+policeman policewoman cop police
+salesman saleswoman salesperson
+waitress waiter server
+stewardess steward
+hairdresser stylist
+hog pig
+pregnant expecting
+diabetic diabetes
+asthmatic asthma
+religious religion
+friend buddy pal
+theater movie cinema
+dealer dealership
+quilt quilting
 """.strip().splitlines()
 )
 """Words of which each says as much as the others."""
@@ -197,7 +214,7 @@ children boy boys girl girls baby grandmother grandma grandfather grandpa grands
 grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
 boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
-stepdaughter stepmother stepfather stepdad stepmom twin twins sister-in-law brother-in-law mother-in-law father-in-law
+stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
 dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
 """)
 """Whose doings are not the speaker's own."""
@@ -208,14 +225,34 @@ wants
 wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
 hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
 studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
-are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps
+are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want run own
 """)
 OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
+PRONOUNS = OTHERS
+MEN = word_set(
+    "husband father dad brother son boy boys grandfather grandpa grandson uncle nephew boyfriend guy man stepson "
+    "stepfather stepdad brotherinlaw fatherinlaw brothers sons daddy"
+)
+WOMEN = word_set(
+    "wife mother mom sister daughter girl girls grandmother grandma aunt niece girlfriend lady woman stepdaughter "
+    "granddaughter stepmother stepmom sisterinlaw motherinlaw sisters daughters"
+)
+COPULA_BEFORE = word_set("a an the not been in at from so very going gonna also really just always still my")
+"""What follows "is" rather than what is owned."""
+LEADS = word_set("that well oh yeah no think say said know guess mean okay right you")
+"""What a sentence about somebody may begin after."""
+IRREGULAR_PAST = word_set(
+    "went grew taught drove bought thought knew saw took made came gave found felt left kept began wrote ran "
+    "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
+    "wore sent got"
+)
 SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving")
-SUPPOSING_FACT = SUPPOSING | word_set("will consider imagine dream think believe interested going save when whenever")
+SUPPOSING = word_set("if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING_FACT = SUPPOSING | word_set(
+    "maybe getting will consider imagine dream think believe interested going save when whenever"
+)
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
     "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",
@@ -252,34 +289,3 @@ SAME_NAMES = (
     {"mom", "mother"}, {"dad", "father"}, {"grandma", "grandmother"}, {"phd", "doctorate"}, {"iraq", "iraqi"},
     {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
 )  # fmt: skip
-
-NOT_NAMES = word_set("""
-married single divorced engaged widowed fine good great okay sorry glad happy tired sick sure afraid retired working
-calling living from in at on here there home ready back done doing going just not really so very pretty kind sort
-actually also still trying looking thinking talking sitting getting having watching american african italian irish
-german
-jewish catholic christian muslim mexican chinese japanese indian russian british canadian hispanic asian black white a
-an
-the my your his her it that this what who where always never about amazing crazy funny hard interesting new old young
-student teacher nurse mom dad mother father grandma busy hungry lucky allergic against all like well uh um yeah right
-wrong excited nervous curious surprised originally currently up down out off over under
-""")
-"""Words after "i'm" or "this is" that are no name."""
-
-FIRST_NAMES = word_set("""
-james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald
-steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric
-jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis jerry
-tyler aaron jose henry adam douglas nathan peter zachary kyle walter harold jeremy ethan carl keith roger gerald
-christian terry sean arthur noah lawrence joe bryan billy albert bruce willie dave mike bill bob tom jim steve dan matt
-chris greg pete sam ben nick tony mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy
-betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura sharon
-cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha katherine christine debra rachel
-carolyn janet maria catherine heather diane olivia julie joyce victoria ruth lauren kelly christina joan evelyn judith
-andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean
-alice judy isabella julia grace amber denise danielle marilyn beverly theresa sue jane kim beth kate katie jenny cindy
-hillary oprah michael elvis madonna britney
-""") - {"christian", "madison", "victoria", "jack", "mark", "grace", "joy", "frank", "amber"}  # fmt: skip
-"""Common American first names that are neither places nor words, to tell a full name by."""
-
-MONTHS = word_set("january february march april may june july august september october november december")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fisherprep.label.lexicon import FIRST_NAMES, MONTHS
+from fisherprep.label.names import FIRST_NAMES, MONTHS
 from fisherprep.label.numbers import runs
 from fisherprep.label.wording import tokens
 

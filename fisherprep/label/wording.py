@@ -26,7 +26,22 @@ _FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"
 
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, contractions taken apart; broken-off words and hesitations left out."""
-    return [part for token in cased_tokens(text) for part in _parts(token.lower())]
+    words = [part for token in cased_tokens(text) for part in _parts(token.lower())]
+    return _in_laws(words) if "law" in words else words
+
+
+_RELATED = frozenset({"mother", "father", "sister", "brother", "son", "daughter", "sisters", "brothers"})
+
+
+def _in_laws(words: list[str]) -> list[str]:
+    """``mother in law`` as one word, since she is no mother."""
+    joined: list[str] = []
+    for word in words:
+        if word in ("law", "laws") and joined[-1:] == ["in"] and joined[-2:-1] and joined[-2] in _RELATED:
+            joined[-2:] = [f"{joined[-2]}inlaw"]
+        else:
+            joined.append(word)
+    return joined
 
 
 def cased_tokens(text: str) -> list[str]:
