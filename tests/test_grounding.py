@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from planted_facts import planted_calls
 
 from fisherprep.label.answer import MAX_FACT_CHARS, Fact, SideAnswer
-from fisherprep.label.grounding import REASONS, Grounded, ground, ground_topic
-from fisherprep.label.numbers import runs
-from fisherprep.label.privacy import unsafe
+from fisherprep.label.grounding.ground import REASONS, Grounded, ground, ground_topic
+from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.privacy import unsafe
 
 NEAR_MISSES = "false statement"
 """Statements about what the cited turn does speak of, changed in one thing: the hardest to tell."""

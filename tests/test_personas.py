@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from fisherprep.cli import main
 from fisherprep.label.answer import Answer, Fact, SideAnswer
 from fisherprep.label.compose import DEFAULT_CAPS, compose
-from fisherprep.label.grounding import Grounded
+from fisherprep.label.grounding.ground import Grounded
 from fisherprep.label.personas import persona_row
 from fisherprep.label.prompts import OPENER, conversation_prompts
 from fisherprep.label.show import as_html, read_call, visible

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fisherprep.label.answer import SideAnswer
-from fisherprep.label.grounding import Grounded
+from fisherprep.label.grounding.ground import Grounded
 from fisherprep.label.prompts import conversation_prompts
 from fisherprep.label.topic import topic_wording
 
@@ -35,7 +35,7 @@ def compose(
 
     Args:
         call_row: the conversations row, for the assigned topic.
-        side_answer: tone and topic (as checked by `fisherprep.label.grounding.ground_topic`); None keeps to the
+        side_answer: tone and topic (as checked by `fisherprep.label.grounding.ground.ground_topic`); None keeps to the
             assigned topic.
         grounded: the facts and the name that hold; None or empty leaves level 3 out.
         count_tokens: tokens of a prompt with its tags (`fisherprep.label.tokens.prompt_counter`).

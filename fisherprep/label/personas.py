@@ -7,7 +7,7 @@ from typing import Any
 
 from fisherprep.label.answer import Answer, Fact
 from fisherprep.label.compose import DEFAULT_CAPS, compose, tone_and_topic
-from fisherprep.label.grounding import Grounded, ground, ground_topic
+from fisherprep.label.grounding.ground import Grounded, ground, ground_topic
 
 TOPIC_LABELER = "topic"
 """Labeler of prompts that come from the topic table, without a model."""

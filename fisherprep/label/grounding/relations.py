@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fisherprep.label.lexicon import word_set
-from fisherprep.label.wording import proves, stem, tokens
+from fisherprep.label.grounding.lexicon import word_set
+from fisherprep.label.grounding.wording import proves, stem, tokens
 
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fisherprep.label.claims import Claim, name_said
-from fisherprep.label.clauses import GENERIC, OTHER, OWN, Clause
-from fisherprep.label.evidence import Said
-from fisherprep.label.lexicon import (
+from fisherprep.label.grounding.claims import Claim, name_said
+from fisherprep.label.grounding.clauses import GENERIC, OTHER, OWN, Clause
+from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.lexicon import (
     AGAINST,
     BEING,
     ENDING,
@@ -29,9 +29,9 @@ from fisherprep.label.lexicon import (
     WOMEN,
     word_set,
 )
-from fisherprep.label.numbers import runs
-from fisherprep.label.relations import only_studied, opposed
-from fisherprep.label.wording import proves, stem
+from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.relations import only_studied, opposed
+from fisherprep.label.grounding.wording import proves, stem
 
 MAX_TAKEN_UP = 20
 """Clauses looked at for one that the next clause goes on with."""

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
-from fisherprep.label.evidence import Said
-from fisherprep.label.lexicon import (
+from fisherprep.label.grounding.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
+from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.lexicon import (
     BEING,
     BROADER,
     IRREGULAR_PAST,
@@ -24,9 +24,9 @@ from fisherprep.label.lexicon import (
     WOMEN,
     word_set,
 )
-from fisherprep.label.numbers import Run, runs
-from fisherprep.label.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
-from fisherprep.label.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
+from fisherprep.label.grounding.numbers import Run, runs
+from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
+from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fisherprep.label.names import FIRST_NAMES, MONTHS
-from fisherprep.label.numbers import runs
-from fisherprep.label.wording import tokens
+from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
+from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.wording import tokens
 
 _MARKUP = re.compile(r"[<>{}\[\]|\\`*#=~^_]|https?:|www\.|```|&[a-z]+;", re.IGNORECASE)
 _INSTRUCTION = re.compile(

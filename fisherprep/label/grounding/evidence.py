@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.clauses import ASKED, NEUTRAL, Clause, clauses
-from fisherprep.label.lexicon import AUXILIARIES, NEGATORS, word_set
-from fisherprep.label.privacy import instructs
-from fisherprep.label.relations import implied
-from fisherprep.label.wording import tokens
+from fisherprep.label.grounding.clauses import ASKED, NEUTRAL, Clause, clauses
+from fisherprep.label.grounding.lexicon import AUXILIARIES, NEGATORS, word_set
+from fisherprep.label.grounding.privacy import instructs
+from fisherprep.label.grounding.relations import implied
+from fisherprep.label.grounding.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")

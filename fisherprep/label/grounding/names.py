@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fisherprep.label.lexicon import word_set
+from fisherprep.label.grounding.lexicon import word_set
 
 NOT_NAMES = word_set("""
 married single divorced engaged widowed fine good great okay sorry glad happy tired sick sure afraid retired working

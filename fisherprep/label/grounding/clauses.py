@@ -2,7 +2,7 @@
 
 Fisher's transcripts have no punctuation, so clauses are cut at subjects ("i", "she", "my sister is") and at
 conjunctions. The same reading serves facts, once "you" is turned into "i". It is a matter of closed word lists
-(`fisherprep.label.lexicon`), not of a parser: it is wrong at times, and the rules that use it lean towards dropping.
+(`fisherprep.label.grounding.lexicon`), not of a parser: it is wrong at times, and the rules that use it lean towards dropping.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fisherprep.label.lexicon import (
+from fisherprep.label.grounding.lexicon import (
     AGAINST,
     AUXILIARIES,
     BOUNDARIES,
@@ -32,8 +32,8 @@ from fisherprep.label.lexicon import (
     WOMEN,
     word_set,
 )
-from fisherprep.label.numbers import DIGIT_WORDS, runs
-from fisherprep.label.wording import stem, tokens
+from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
+from fisherprep.label.grounding.wording import stem, tokens
 
 OWN, NEUTRAL, OTHER, GENERIC, ASKED = "own", "neutral", "other", "generic", "asked"
 """Subjects. ``own``: the speaker; ``neutral``: none or "it"; ``other``: somebody else; ``generic``: "you" as anybody;
@@ -97,7 +97,7 @@ class Clause:
 
 
 def clauses(words: Sequence[str]) -> list[Clause]:
-    """The clauses of a turn's words (as `fisherprep.label.wording.tokens` gives them)."""
+    """The clauses of a turn's words (as `fisherprep.label.grounding.wording.tokens` gives them)."""
     words = _without_repeats(list(words))
     for _ in range(2):
         words = _without_repeats(_without_set_phrases(words))
