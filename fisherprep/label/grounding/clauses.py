@@ -2,7 +2,8 @@
 
 Fisher's transcripts have no punctuation, so clauses are cut at subjects ("i", "she", "my sister is") and at
 conjunctions. The same reading serves facts, once "you" is turned into "i". It is a matter of closed word lists
-(`fisherprep.label.grounding.lexicon`), not of a parser: it is wrong at times, and the rules that use it lean towards dropping.
+(`fisherprep.label.grounding.lexicon`), not of a parser: it is wrong at times, and the rules that use it lean
+towards dropping.
 """
 
 from __future__ import annotations
