@@ -46,6 +46,8 @@ class Manifest:
     agent: str = "either"
     prompt_levels: tuple[float, ...] = (1.0,)
     """Weights of the prompts, least detailed first; drawn among those that a side has."""
+    prompt: str | None = None
+    """Role prompt of the agent, for recordings that bring none of their own."""
     domain: Domain | None = None
     path: Path | None = None
 
@@ -124,6 +126,7 @@ def _validate(m: Manifest, path: Path) -> None:
     for key in ("name", "tables"):
         need(isinstance(getattr(m, key), str) and bool(getattr(m, key)), key, getattr(m, key), "a text")
     need(m.agent in AGENTS, "agent", m.agent, "a, b or either")
+    need(m.prompt is None or isinstance(m.prompt, str), "prompt", m.prompt, "a text")
     levels = m.prompt_levels
     need(
         len(levels) > 0 and all(number(w) and w >= 0 for w in levels) and sum(levels) > 0,

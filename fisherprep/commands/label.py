@@ -12,7 +12,11 @@ from fisherprep.commands.summary import report
 
 @click.command()
 @work_argument
-@click.option("--labeler", type=click.Choice(["topic"]), help="topic: prompts from the topic table, without a model.")
+@click.option(
+    "--labeler",
+    type=click.Choice(["topic"]),
+    help="topic: role prompts that came with the calls, else prompts from the topic table; no model.",
+)
 @click.option("--model", metavar="NAME", help="Model that writes prompts through vLLM (not built yet).")
 @workers_option
 @strict_option
