@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import soundfile
@@ -329,9 +330,9 @@ def test_any_json_gives_turns_that_hold_or_a_reason(data):
     for side in "ab":
         times = [span for turn in turns if turn.side == side for span in turn.word_times]
         assert all(0 <= start < end <= 10.0 for start, end in times)
-        assert all(end <= start for (_, end), (start, _) in zip(times, times[1:], strict=False))
+        assert all(end <= start for (_, end), (start, _) in pairwise(times))
         spans = [(turn.start_s, turn.end_s) for turn in turns if turn.side == side]
-        assert all(start - end >= TURN_PAUSE_S - 1e-9 for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(start - end >= TURN_PAUSE_S - 1e-9 for (_, end), (start, _) in pairwise(spans))
     for turn in turns:
         assert len(turn.words) == len(turn.word_times) and turn.words
         assert all(word and not set(word) & set("<> \n") for word in turn.words)
@@ -428,13 +429,13 @@ def test_a_list_of_files_says_which_and_what(tmp_path):
         '{"path": "data_stereo/one.wav", "duration": 2.0, "speaker_a": "p1", "prompt": "Be kind."}\n'
         '{"path": "data_stereo/two.wav", "duration": 3.5}\n\n'
         '{"path": "data_stereo/two.wav", "duration": 3.5}\n'
-        '{"path": "data_stereo/four.wav", "duration": 1.0}\n{"path": 3}\nnonsense\n'
+        '{"path": "data_stereo/four.wav", "duration": 1.0}\n{"path": 3}\n{"path": "\\ud800"}\nnonsense\n'
     )
     work, summary = ingest(tmp_path, lists=[folder / "set.jsonl"])
     calls = {c["call_id"]: c for c in rows(work, "conversations")}
     assert set(calls) == {"data_stereo__one", "data_stereo__two"}
     assert calls["data_stereo__one"]["speaker_a"] == "p1" and calls["data_stereo__one"]["role_prompt"] == "Be kind."
-    assert summary.rejects == Counter({"bad_line": 2, "repeated_line": 1, "not_found": 1, "odd_value": 1})
+    assert summary.rejects == Counter({"bad_line": 3, "repeated_line": 1, "not_found": 1, "odd_value": 1})
     (folder / "set.jsonl").write_text("\n")
     with pytest.raises(ValueError, match="names no recording"):
         ingest(tmp_path, lists=[folder / "set.jsonl"])

@@ -63,13 +63,15 @@ def _line(line: str, folder: Path, by_path: dict[str, Recording]) -> tuple[Recor
         keys = json.loads(line)
     except (ValueError, RecursionError) as err:
         raise BadInput("bad_line", quoted(line), "a JSON object", _FIX_LINE) from err
-    path = keys.get("path") if isinstance(keys, dict) else None
-    if not isinstance(path, str) or "\0" in path or not path:
-        raise BadInput("bad_line", quoted(line), "an object with a path", _FIX_LINE)
+    path: Any = keys.get("path") if isinstance(keys, dict) else None
+    try:
+        real = os.path.realpath(folder / path)
+    except (TypeError, ValueError) as err:  # no text, or one that cannot name a file
+        raise BadInput("bad_line", quoted(line), "an object with a path", _FIX_LINE) from err
     duration = keys.get("duration")
     is_number = isinstance(duration, int | float) and not isinstance(duration, bool)
     keys["duration"] = float(duration) if is_number and abs(duration) < 1e9 and math.isfinite(duration) else None
-    recording = by_path.get(os.path.realpath(folder / path))
+    recording = by_path.get(real)
     if recording is None:
         expected = "a WAV or FLAC file below the folders given, with a transcript"
         raise BadInput("not_found", quoted(path), expected, "mend the path, or give the folder that holds it")
