@@ -19,6 +19,7 @@ FLAGS = {
     "checksum_mismatch": "the samples are not those of the header's checksum (--no-checksum)",
     "padded_side": "each side has a file of its own, and the shorter was filled with silence",
     "lossy_audio": "the audio is a lossy conversion (MP3, Ogg) of what LDC ships",
+    "audio_ends_early": "lines of the transcript lie past the audio's end: it is cut, or its rate is wrong",
     "spare_file": "the file of the call that comes first is damaged, and the next was taken",
     "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
     # turns

@@ -102,9 +102,13 @@ class WorkFolder:
             raise ValueError(
                 f"{path}: is not empty and is not a work folder (no work.json); give another folder with --out"
             )
-        path.mkdir(parents=True, exist_ok=True)
+        check_id(name)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise ValueError(f"{path}: cannot be made ({err.strerror}); give another folder with --out") from err
         work = cls(path, {"name": name, "schema_version": SCHEMA_VERSION, "roots": roots})
-        with work.lock("this one"):  # a running command must not lose the roots that it reads
+        with work.lock("ingest or synthesize"):  # a running command must not lose the roots that it reads
             work.write_text("work.json", json.dumps(work.meta, indent=1, sort_keys=True) + "\n")
         return work
 
@@ -190,7 +194,7 @@ class WorkFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as err:
                 raise ValueError(
-                    f"{self.path}: another fisherprep command is writing here; wait for it before `{what}`"
+                    f"{self.path}: another fisherprep command is writing here; once it has ended, run `{what}` again"
                 ) from err
             shutil.rmtree(self.path / ".tmp", ignore_errors=True)
             yield

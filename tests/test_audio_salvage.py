@@ -175,7 +175,7 @@ def with_checksum(raw: bytes, add: int) -> bytes:
     return raw[:at] + changed + raw[at + len(number) :]
 
 
-@pytest.mark.parametrize("name", ["ulaw-shorten", "pcm-shorten"])
+@pytest.mark.parametrize("name", SPHERE_FILES)
 @pytest.mark.parametrize("add", [1, 128])
 def test_a_wrong_checksum_is_refused_or_flagged(name: str, add: int) -> None:
     raw, whole = SPHERE_FILES[name]
@@ -189,12 +189,27 @@ def test_a_wrong_checksum_is_refused_or_flagged(name: str, add: int) -> None:
     assert np.array_equal(decoded.samples, whole)
 
 
-@pytest.mark.parametrize("name", ["ulaw", "alaw", "pcm"])
-def test_a_wrong_checksum_of_plain_samples_is_flagged_only(name: str) -> None:
-    raw, whole = SPHERE_FILES[name]
-    assert decode_audio(raw).flags == ()
-    decoded = decode_audio(with_checksum(raw, 1))
-    assert decoded.flags == (CHECKSUM_MISMATCH,) and np.array_equal(decoded.samples, whole)
+@pytest.mark.parametrize("surplus", [b"\xff" * 200, b"\0" * 1024, b""])
+def test_padding_of_one_byte_is_no_sound(surplus: bytes) -> None:
+    raw, whole = SPHERE_FILES["ulaw"]
+    assert np.array_equal(decode_audio(raw + surplus).samples, whole)
+
+
+def test_a_claim_that_is_a_little_short_is_refused() -> None:
+    raw, whole = SPHERE_FILES["ulaw"]
+    claim = b"sample_count -i %d" % whole.shape[1]
+    short = b"sample_count -i %d" % (whole.shape[1] - 100)
+    for unchecked in (False, True):
+        file = raw.replace(b"sample_checksum", b"other_check_sum") if unchecked else raw
+        with pytest.raises(BadInput, match="wrong header"):
+            decode_audio(file.replace(claim, short), salvage=True)
+
+
+def test_salvage_keeps_all_of_a_whole_stream_that_is_shorter_than_claimed() -> None:
+    raw, whole = SPHERE_FILES["ulaw-shorten"]
+    claim = b"sample_count -i %d" % whole.shape[1]
+    longer = raw.replace(claim, b"sample_count -i %d" % (whole.shape[1] + 9000))
+    assert np.array_equal(salvaged(longer), whole)
 
 
 def test_the_checksum_tells_negative_from_positive_zero() -> None:

@@ -33,7 +33,7 @@ SENTENCES = ("we had a big dinner", "who paid for it then", "oh that is really s
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A toy of a few steps: it hears words roughly where they are."""
     directory = tmp_path_factory.mktemp("ctc") / "toy"
-    write_toy_ctc(directory, steps=80)
+    write_toy_ctc(directory, steps=100)
     return directory
 
 
@@ -219,7 +219,7 @@ def test_long_turns_are_heard_in_windows(
     assert len(heard) == model.num_frames(len(sound))
     in_parts = only(aligner.align_many([long]))
     moved = [abs(a.start_s - b.start_s) for a, b in zip(whole, in_parts, strict=True)]
-    assert np.median(moved) <= 0.04
+    assert np.median(moved) <= 0.1  # group norms see a window, not the turn; a lost frame would move all that follows
 
 
 @pytest.mark.parametrize("seconds", [0.9, 1.0, 1.7, 2.0, 2.98, 3.0, 3.02, 5.0, 7.3])
@@ -425,6 +425,8 @@ def test_the_choice_is_known_by_the_bytes_of_its_model(toy: Path, changed: Path)
     first, second = (identity(AlignerChoice("ctc", str(folder), "cpu")) for folder in (toy, changed))
     assert first == second != identity(AlignerChoice())
     assert identity(AlignerChoice("ctc", str(toy), "cpu", batch_s=3.0)) == first
+    asked = AlignerChoice("ctc", str(changed), "cpu")
+    assert load_aligner(asked) is load_aligner(located(asked))
     edit(changed / "vocab.json", A=5, E=7)
     assert identity(AlignerChoice("ctc", str(changed), "cpu")) != first
     assert usual_workers(AlignerChoice()) == usual_workers(AlignerChoice("ctc", str(toy), "cpu")) == 0

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from fisher_builder import Call, calls, noise, reasons, run, sphere, write, write_release
 
+from fisherprep.cli import main
 from fisherprep.corpus.call import Options
 from fisherprep.engine import InlineEngine, LocalEngine
 from fisherprep.flags import FLAGS
@@ -265,3 +267,40 @@ def test_the_demo_release_gives_the_words_that_were_spoken(tmp_path: Path) -> No
     for turn in tables["turns"]:
         written[turn["call_id"], turn["side"]] += turn["words"]
     assert spoken and written == spoken
+
+
+def test_a_call_cut_after_the_middle_is_flagged(tmp_path: Path) -> None:
+    lines = ["0.10 0.60 A: hello there", "2.50 2.90 B: hi", "3.50 3.90 A: how are you"]
+    root = write_release(tmp_path / "ldc", [Call(1, lines=lines), Call(2, lines=lines[:2])])
+    tables = run(tmp_path / "work", root)[1]
+    flags = [row["flags"] for row in tables["conversations"]]
+    assert "audio_ends_early" in flags[0] and "audio_ends_early" not in flags[1]  # one line may be a slip of the pen
+    assert Counter(reasons(tables))["fe_03_00001", "outside_audio"] == 2
+
+
+def test_utf16_is_read_without_its_mark(tmp_path: Path) -> None:
+    text = Call(1).transcript_bytes().decode()
+    for number, encoding in enumerate(("utf-16-le", "utf-16-be")):
+        root = write_release(tmp_path / encoding, [Call(1, transcript=text.encode(encoding))])
+        tables = run(tmp_path / f"work{number}", root)[1]
+        assert len(tables["turns"]) == 2 and not tables["rejects"]
+
+
+def test_an_empty_table_is_noted(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "ldc", calls(1))
+    (root / "fe_03_p1_tran/doc/fe_03_p1_calldata.tbl").write_bytes(b"\n\n")
+    assert (None, "empty_table") in reasons(run(tmp_path / "work", root)[1])
+
+
+@pytest.mark.parametrize("flag", [["--manifests", "no/such/folder"], ["--name", "../up"], ["--name", ""]])
+def test_odd_names_are_usage_errors(tmp_path: Path, flag: list[str]) -> None:
+    root = write_release(tmp_path / "ldc", calls(1))
+    done = CliRunner().invoke(main, ["ingest", str(root), "--data-root", str(tmp_path / "data"), *flag])
+    assert done.exit_code == 2 and flag[0] in done.output and not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "ldc", calls(1))
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(main, ["ingest", str(root), "--out", str(tmp_path / "file" / "x")])
+    assert done.exit_code == 1 and "--out" in done.output and "cannot be made" in done.output

@@ -15,7 +15,7 @@ SILENT_DBFS = -65.0
 """A span with less than 100 ms that are louder than this is silent."""
 SILENT_BELOW_SPEECH_DB = 35.0
 """So is one as far below its channel's speech, as crosstalk is,"""
-SILENT_ABOVE_NOISE_DB = 4.0
+SILENT_ABOVE_NOISE_DB = 2.5
 """and one no further above its channel's noise. What is searched for nothing gets a low score."""
 _FRAME = ALIGNER_RATE_HZ // 100
 _LEAST_FRAMES = 10

@@ -69,14 +69,17 @@ def usual_workers(choice: AlignerChoice) -> int:
     return 0 if located(choice).device in (None, "cpu") else 1
 
 
-@lru_cache(maxsize=1)
 def load_aligner(choice: AlignerChoice) -> Aligner:
     """The aligner, loaded once per process; other bytes under the same names are another one.
 
     Raises:
         ValueError: there is no such aligner, or its model cannot be loaded.
     """
-    choice = located(choice)
+    return _load(located(choice))
+
+
+@lru_cache(maxsize=1)
+def _load(choice: AlignerChoice) -> Aligner:
     if choice.files and choice.device:
         from fisherprep.align.ctc import CtcAligner
         from fisherprep.device import one_thread_in_workers

@@ -5,6 +5,8 @@ What was found to matter, on synthetic telephone speech with known word times:
 - Best-path search over the word lattice is switched off. It is pocketsphinx's default for grammars too, ignores that
   every word has to be used, and was what returned turns short of words or empty.
 - The model is a wideband one, and digital silence has no logarithm of its energy: see `fisherprep.align.widen`.
+- pocketsphinx learns noise from the turn alone, which is short; subtracting what the whole channel's pauses hold first
+  (`fisherprep.align.denoise`) brought words within 80 ms at 10 dB of white noise from 94 to 96 %, of pink 95 to 97 %.
 - Beams are tight at first, which is fast; a turn that does not reach its last word is searched again with wide ones.
 - Every turn starts a new stream, or the noise estimate of the turn before would shift its times.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from fisherprep.commands.options import FOLDER, data_root_option, strict_option, workers_option
 from fisherprep.commands.summary import print_rows, report
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from fisherprep.stage import StageSummary
 
 _CHANNELS = {"left": "a", "right": "b", "a": "a", "b": "b", "either": None}
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @click.command()
@@ -97,6 +101,7 @@ def _ingest_release(release: tuple[Path, ...], target: Path, name: str, manifest
         print_rows("what would be used", survey(list(release)).rows())
         return None
     manifest = _manifest(name, manifests)
+    _check_name(name)
     return run(list(release), target, manifest.split if manifest else SplitRule(), name, local_engine(workers), options)
 
 
@@ -117,10 +122,17 @@ def _ingest_stereo(release: tuple[Path, ...], target: Path, name: str, manifests
     if dry_run:
         print_rows("what would be used", plan_recordings(list(release), split, name, agent, prompt, files).summary())
         return None
-    return ingest_recordings(
-        list(release), target, split, name, local_engine(workers), agent, prompt, files, options
-    )  # fmt: skip
+    _check_name(name)
+    return ingest_recordings(list(release), target, split, name, local_engine(workers), agent, prompt, files, options)
 
 
 def _manifest(name: str, manifests: Path) -> Manifest | None:
+    source = click.get_current_context().get_parameter_source("manifests")
+    if source is not ParameterSource.DEFAULT and not manifests.is_dir():
+        raise click.BadParameter(f"{manifests} is no folder", param_hint="--manifests")
     return find_manifest(name, manifests) if (manifests / f"{name}.yaml").is_file() else None
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter(f"{name!r} cannot name a folder; use letters, digits, - and _", param_hint="--name")

@@ -19,7 +19,7 @@ from fisherprep.corpus.candidates import DUPLICATE, SourceFile, Sources
 from fisherprep.corpus.channels import checked
 from fisherprep.corpus.errata import Erratum, apply_errata, load_errata
 from fisherprep.corpus.problems import BadInput, problem
-from fisherprep.corpus.transcript import UNKNOWN, Transcript, Turn, parse_transcript, place_turns
+from fisherprep.corpus.transcript import OUTSIDE_AUDIO, UNKNOWN, Transcript, Turn, parse_transcript, place_turns
 from fisherprep.stage import ShardResult
 
 MAX_TRANSCRIPT_BYTES = 16 << 20
@@ -126,7 +126,7 @@ def add_call(
     if refused:
         _no_longer_duplicates(result, call_id, {sound.sources[0].relative, place})
     conversation = _conversation(row, sound, told)
-    conversation["flags"] = [*row["flags"], *_flags(sound.audio, spare=bool(refused))]
+    conversation["flags"] = [*row["flags"], *_flags(sound, told, spare=bool(refused))]
     if options.checks:
         conversation = checked(conversation, sound.audio.samples, sound.audio.rate_hz, told.turns)
     result.rows["conversations"].append(conversation)
@@ -166,7 +166,8 @@ def _read_text(
                 (str(line or ""), err) for line, err in sorted([*transcript.odd, *outside], key=lambda item: item[0])
             ]
             if not turns:
-                raise BadInput("no_turns", f"{len(odd)} unusable lines", "one utterance or more", FIX_FILE)
+                found = f"{len(odd)} unusable lines" if source.size else "a file of 0 bytes"
+                raise BadInput("no_turns", found, "one utterance or more", FIX_FILE)
         except BadInput as err:
             refused[source.relative] = err.with_traceback(None)
         else:
@@ -193,9 +194,13 @@ def _no_longer_duplicates(result: ShardResult, call_id: str, taken: set[str]) ->
     ]
 
 
-def _flags(audio: Audio, spare: bool) -> list[str]:
-    found = {"lossy_audio": is_lossy(audio), "spare_file": spare}
-    return [*dict.fromkeys(audio.flags), *(flag for flag, holds in found.items() if holds)]
+def _flags(sound: Sound, told: Told, spare: bool) -> list[str]:
+    found = {
+        "lossy_audio": is_lossy(sound.audio),
+        "spare_file": spare,
+        "audio_ends_early": sum(err.reason == OUTSIDE_AUDIO for _, err in told.odd) > 1,
+    }
+    return [*dict.fromkeys(sound.audio.flags), *(flag for flag, holds in found.items() if holds)]
 
 
 def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:

@@ -20,7 +20,7 @@ MIN_RATE_HZ, MAX_RATE_HZ = 1000, 384_000
 SALVAGED = "salvaged"
 """Flag: the file is cut or damaged, and only what comes before the damage was decoded."""
 CHECKSUM_MISMATCH = "checksum_mismatch"
-"""Flag: header and samples have different checksums, and that is accepted: on request, or in an uncompressed file."""
+"""Flag: header and samples have different checksums, and that is accepted, on request."""
 
 FIX_COPY = "copy the file from the release again"
 FIX_OR_SALVAGE = f"{FIX_COPY}, or keep its whole part with --salvage"

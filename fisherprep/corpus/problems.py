@@ -50,15 +50,28 @@ def text_lines(raw: bytes) -> list[str]:
     """The lines of a text whose encoding is not known; never fails.
 
     Each line is taken as UTF-8, else cp1252, else latin-1, so one odd byte spoils nothing around it. A byte order mark
-    is dropped, and tells UTF-16. Line ends are LF, CRLF or CR and nothing else, so numbers are those an editor shows.
+    is dropped. UTF-16 is told by its mark or its zeros. Line ends are LF, CRLF or CR and nothing else, so numbers are
+    those an editor shows.
     """
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raw = raw.decode("utf-16", "replace").encode("utf-8")
+    if encoding := _utf16(raw[:4096]):
+        raw = raw.decode(encoding, "replace").encode("utf-8")
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
         return _without_last_end(raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     except UnicodeDecodeError:
         return [_decoded(line) for line in raw.splitlines()]
+
+
+def _utf16(start: bytes) -> str | None:
+    """Which UTF-16 a file is in by its start, if any: by its mark, or by the zero in nearly every second byte."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    pairs = len(start) // 2
+    for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros, others = start[first::2].count(0), start[1 - first :: 2].count(0)
+        if pairs and zeros > 0.7 * pairs and not others:
+            return encoding
+    return None
 
 
 def _without_last_end(lines: list[str]) -> list[str]:

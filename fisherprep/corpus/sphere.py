@@ -2,7 +2,7 @@
 
 What the samples are is read from the data where the data tells (the Shorten magic ``ajkg``, its channels, its type),
 from the header where it does not, and every claim of the header that can be compared with the data is compared: number
-of samples, channels, sample width, and for Shorten the checksum. A claim that fails is an error, never noise and never
+of samples, channels, sample width, checksum. A claim that fails is an error, never noise and never
 a short result; where salvage is asked for, what is whole of a cut or damaged file is decoded and flagged.
 
 Source: the header as NIST's SPHERE manual and the sample files of sph2pipe have it.
@@ -35,7 +35,7 @@ MAGIC = b"NIST_1A\n"
 MAX_HEADER_BYTES = 1 << 20
 MAX_CHANNELS = 64
 MAX_PADDING_BYTES = 1024
-"""Bytes allowed after the last sample: devices with fixed blocks fill up the last one."""
+"""Bytes, all alike, allowed after the last sample: devices with fixed blocks fill up the last one."""
 MAX_PADDING_SAMPLES = 256
 """Samples per channel allowed after the last one of a Shorten stream: one block, where an encoder fills up the last."""
 DROPPED_SAMPLES = 2048
@@ -135,7 +135,7 @@ def decode(raw: bytes, salvage: bool = False, verify_checksum: bool = True) -> D
     Args:
         raw: the whole file.
         salvage: decode a cut file, or a damaged Shorten stream, up to its last whole block, and flag it.
-        verify_checksum: refuse a Shorten stream whose samples do not add up to the header's checksum; else flag it.
+        verify_checksum: refuse samples that do not add up to the header's checksum; else flag them.
 
     Raises:
         BadInput: the header is damaged, a coding is unknown, or header and data disagree.
@@ -148,13 +148,13 @@ def decode(raw: bytes, salvage: bool = False, verify_checksum: bool = True) -> D
         raise BadInput("truncated_audio", "a header and no data", f"{header.samples} samples", FIX_COPY)
     if data.startswith(shorten.MAGIC):
         return _decode_shorten(header, data, salvage, verify_checksum)
-    return _decode_plain(header, data, salvage)
+    return _decode_plain(header, data, salvage, verify_checksum)
 
 
 # -- plain samples ---------------------------------------------------------------------------------------------------
 
 
-def _decode_plain(header: SphereHeader, data: bytes, salvage: bool) -> Decoded:
+def _decode_plain(header: SphereHeader, data: bytes, salvage: bool, verify_checksum: bool) -> Decoded:
     coding = _plain_coding(header)
     frame_bytes = header.channels * header.sample_bytes
     expected = header.samples * frame_bytes
@@ -168,7 +168,8 @@ def _decode_plain(header: SphereHeader, data: bytes, salvage: bool) -> Decoded:
             f"a Shorten stream, or {claim} uncompressed",
             FIX_COPY,
         )
-    if len(data) > expected + MAX_PADDING_BYTES:
+    padding = data[expected:]
+    if len(padding) > MAX_PADDING_BYTES or len(set(padding)) > 1:
         raise BadInput("wrong_header", f"{len(data)} bytes of samples", claim, FIX_COPY)
     kept = min(header.samples, len(data) // frame_bytes)
     if kept < header.samples and not (salvage and kept):
@@ -181,8 +182,7 @@ def _decode_plain(header: SphereHeader, data: bytes, salvage: bool) -> Decoded:
     decoded = Decoded(samples, header.rate_hz, "sphere-pcm16" if coding == "pcm" else f"sphere-{coding}")
     if kept < header.samples:
         return _salvaged(decoded, header, f"{len(data)} bytes of {expected}")
-    # Only flagged: a wrong bit spoils one sample here, and what decompressed the file may have left an old checksum.
-    return _with_checksum(header, int(values.sum(dtype=np.int64)) % 65536, decoded, verify=False)
+    return _with_checksum(header, int(values.sum(dtype=np.int64)) % 65536, decoded, verify_checksum)
 
 
 def _plain_coding(header: SphereHeader) -> str:
@@ -239,7 +239,8 @@ def _salvage_shorten(header: SphereHeader, stream: shorten.Stream, decoded: Deco
     """What is whole of a stream that breaks off: every block of a cut one, those well before the damage of another."""
     found = f"{min(stream.num_decoded, header.samples)} samples per channel decoded, then {stream.error or 'its end'}"
     kept = decoded.samples.shape[1]
-    if stream.error != shorten.CUT:
+    proven = stream.error is None and stream.checksum == header.checksum  # only the claimed number is wrong
+    if stream.error != shorten.CUT and not proven:
         kept = min(kept - DROPPED_SAMPLES, stream.num_sure)
     if not salvage or kept <= 0:
         reason = "truncated_audio" if stream.error in (None, shorten.CUT) else "corrupt_audio"
@@ -254,7 +255,7 @@ def _salvaged(decoded: Decoded, header: SphereHeader, found: str) -> Decoded:
 
 
 def _with_checksum(header: SphereHeader, found_sum: int, decoded: Decoded, verify: bool) -> Decoded:
-    """Compare the header's checksum with the samples: a wrong bit of a Shorten stream may decode without complaint."""
+    """Compare the header's checksum with the samples: damage may well decode without complaint."""
     if header.checksum is None or header.checksum == found_sum:
         return decoded
     found = f"checksum {found_sum} of the decoded samples"

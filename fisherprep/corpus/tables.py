@@ -43,6 +43,8 @@ MAX_SIDES = 23_398
 MAX_NOTES = 20_000
 """Of one file; a file with more is damaged as a whole."""
 
+_NOTHING = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+"""What a file may hold and still be empty: blanks and byte order marks."""
 _BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
@@ -98,7 +100,9 @@ def read_tables(release: Release) -> Tables:
         seen: set[bytes] = set()
         for file in files:
             raw = _read(file, tables)
-            if raw not in seen:
+            if not raw.strip(_NOTHING):
+                tables.note(file.relative, "empty_table", f"{len(raw)} bytes without a row", f"the *{kind} table")
+            elif raw not in seen:
                 parse(raw, file.relative, tables)
             seen.add(raw)
     return tables

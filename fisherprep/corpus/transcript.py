@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 from fisherprep.corpus.normalize import normalize
 from fisherprep.corpus.problems import BadInput, quoted, text_lines
 
+OUTSIDE_AUDIO = "outside_audio"
+"""Reason of a line whose middle is not within the audio."""
 UNKNOWN = "unknown"
 MAX_LINE_CHARS = 10_000
 MAX_ODD_LINES = 1000
@@ -171,7 +173,10 @@ def _span(u: Utterance, duration_s: float, num_words: int, limit_s: float) -> tu
         raise BadInput("bad_times", stated, expected, "mend the line")
     if not 0 <= (start_s + end_s) / 2 < duration_s:
         raise BadInput(
-            "outside_audio", stated, f"times from 0 to {duration_s:.2f} s, the audio's length", "mend the line"
+            OUTSIDE_AUDIO,
+            stated,
+            f"times from 0 to {duration_s:.2f} s, the audio's length",
+            "mend the line, or copy the audio again if it is the shorter",
         )
     start_s = max(start_s, 0.0)
     if end_s == start_s:

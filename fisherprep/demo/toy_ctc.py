@@ -14,6 +14,7 @@ Legend: B utterances, N samples at 16 kHz, F frames, V labels.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -189,8 +190,12 @@ def _say(words: list[str], labels: list[list[int]], voice: Any, rng: Random) -> 
 def _train(model: Any, utterances: list[_Utterance], steps: int, rng: Random) -> None:
     import torch
 
+    if steps == 0:
+        return
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=max(steps, 2), pct_start=WARM_UP)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda at: min(1.0, (at + 1) / (WARM_UP * steps)) * (1 + math.cos(math.pi * at / steps)) / 2
+    )
     model.train()
     for step, batch in zip(range(steps), _batches(utterances, rng), strict=False):
         inputs = torch.from_numpy(_padded([item.samples for item in batch], 0.0))

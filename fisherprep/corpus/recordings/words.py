@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from fisherprep.corpus.normalize import normalize
 from fisherprep.corpus.problems import BadInput, quoted
-from fisherprep.corpus.transcript import MAX_ODD_LINES, ROUNDING_S, WORD_S, Turn
+from fisherprep.corpus.transcript import MAX_ODD_LINES, OUTSIDE_AUDIO, ROUNDING_S, WORD_S, Turn
 from fisherprep.schema import SIDES
 
 TURN_PAUSE_S = 0.5
@@ -159,7 +159,7 @@ def _times(item: Item, duration_s: float) -> tuple[float, float]:
         expected = f"an end after the start, or at most {MAX_SWAPPED_S:.0f} s before it"
         raise BadInput("bad_times", stated, expected, _FIX)
     if not 0 <= (start_s + end_s) / 2 < duration_s:
-        raise BadInput("outside_audio", stated, f"times from 0 to {duration_s:.2f} s, the audio's length", _FIX)
+        raise BadInput(OUTSIDE_AUDIO, stated, f"times from 0 to {duration_s:.2f} s, the audio's length", _FIX)
     return max(start_s, 0.0), min(end_s, duration_s)
 
 
