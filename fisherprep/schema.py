@@ -175,7 +175,11 @@ TURNS = Table(
         Column("start_s", _F64, "start, from the beginning of the audio", "s"),
         Column("end_s", _F64, "end", "s"),
         Column("text", _S, "the transcript's own text"),
-        Column("words", pa.list_(pa.string()), "normalised words, as aligned and tokenised"),
+        Column(
+            "words",
+            pa.list_(pa.string()),
+            "the words, as aligned and tokenised: normalised, or as they are written where word_times is not null",
+        ),
         Column("flags", _FLAGS, "see the flags below"),
         Column(
             "word_times",

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import Counter
 from itertools import pairwise
 
@@ -16,10 +17,12 @@ from fisherprep.align.align import align
 from fisherprep.check import check_work
 from fisherprep.cli import main
 from fisherprep.codec.encode import encode
+from fisherprep.corpus.audio import read_audio
+from fisherprep.corpus.candidates import SourceFile
 from fisherprep.corpus.problems import BadInput
 from fisherprep.corpus.recordings.ingest import ingest_recordings
 from fisherprep.corpus.recordings.layout import recording_id
-from fisherprep.corpus.recordings.transcript import parse_json
+from fisherprep.corpus.recordings.transcript import parse_json, read_told
 from fisherprep.corpus.recordings.words import TURN_PAUSE_S, items_of, turns_of, written_words
 from fisherprep.engine import InlineEngine
 from fisherprep.label.label import label_topics
@@ -351,6 +354,44 @@ def test_any_bytes_are_json_or_a_reason(raw):
 @given(st.text(max_size=60))
 def test_written_words_are_single_words(text):
     assert all(word.split() == [word] for word in written_words(text))
+
+
+TEXT_LINE = st.tuples(
+    st.sampled_from(["A: ", "b:", "0.1 0.4 A: ", "1.0 9.0 B: ", "# ", "C: ", ""]), st.text(max_size=10)
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory):
+    return read_audio(beeps(tmp_path_factory.mktemp("audio") / "x.wav", 4.0))
+
+
+@given(st.lists(TEXT_LINE, max_size=8).map("\n".join).map(str.encode) | st.binary(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_any_text_gives_turns_inside_the_audio_or_a_reason(tmp_path_factory, audio, raw):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    path.write_bytes(raw)
+    told, refused = read_told([SourceFile(0, "any.txt", str(path), len(raw), 0, 0)], audio)
+    assert (told is None) == bool(refused)
+    if told:
+        assert all(0 <= turn.start_s < turn.end_s <= audio.duration_s for turn in told.turns)
+        assert [t.start_s for t in told.turns] == sorted(t.start_s for t in told.turns)
+        assert all(turn.word_times is None for turn in told.turns)
+        assert all(err.row("x", place) for place, err in told.odd)
+
+
+def test_odd_names_of_files(tmp_path):
+    names = ["a [b] c", "new\nline", "\u00e9t\u00e9", "-dash", "x" * 180, "sub/.hidden", "con.prompt"]
+    for name in names:
+        beeps(tmp_path / "in" / f"{name}.wav", seconds=1)
+        (tmp_path / "in" / f"{name}.TXT").write_text("0.1 0.4 A: hi\n")
+    os.symlink(tmp_path / "in", tmp_path / "in" / "sub" / "loop")
+    (tmp_path / "in").joinpath(os.fsdecode(b"bad\xff.wav")).write_bytes(b"")
+    os.mkfifo(tmp_path / "in" / "pipe.wav")
+    work, summary = ingest(tmp_path)
+    assert summary.rows["conversations"] == 5
+    assert summary.rejects == Counter(unreadable=2, missing_transcript=1)
+    assert all(check_id(call["call_id"]) for call in rows(work, "conversations"))
 
 
 # -- ids, prompts, speakers, splits, lists -------------------------------------------------------------------------
