@@ -228,7 +228,7 @@ def _shown(result: Result) -> Result:
     return result
 
 
-def _summary(results: dict[str, Result]) -> dict[str, float]:
+def _summary(results: dict[str, Result]) -> dict[str, float | None]:
     clean, every = results["clean"], list(results.values())
     steady = np.concatenate([results[f"{kind} noise, 10 dB"].errors_s for kind in ("white", "pink")])
     wrong = results["clean, wrong text"]

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_PAD
+from fisherprep.schema import PROMPT_TAG as TAG
 
 ROWS = 1 + 2 * NUM_CODEBOOKS
 AGENT = slice(1, 1 + NUM_CODEBOOKS)
@@ -29,8 +30,6 @@ SINE_TOKENS = (430, 1268, 381, 1611, 1095, 1495, 56, 472)
 """Mimi codes of the 440 Hz tone that stands for the user (moshi/moshi/models/lm.py SINE_TOKENS)."""
 SILENCE_FRAMES = 6
 """int(0.5 s x 12.5 Hz) frames of silence after each prompt (moshi/moshi/offline.py ``audio_silence_frame_cnt``)."""
-TAG = "<system>"
-"""Stands at both ends of the text, without a slash (moshi/moshi/offline.py ``wrap_with_system_tags``)."""
 
 
 class Tokenizer(Protocol):

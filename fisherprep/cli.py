@@ -14,6 +14,7 @@ from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
+from fisherprep.commands.prompts import prompts
 from fisherprep.commands.synthesize import synthesize
 
 
@@ -43,11 +44,11 @@ def main() -> None:
     The way through:
       fisherprep ingest /ldc/fisher          conversations and turns
       fisherprep align                       word times
-      fisherprep label --labeler topic       persona prompts
+      fisherprep label --model NAME          persona prompts
       fisherprep encode                      Mimi codes and text tokens
       python -m finetune.run --mix fisher:0.7,coffee:0.3
     """
 
 
-for command in (ingest, align, label, encode, synthesize, demo_corpus, check):
+for command in (ingest, align, label, prompts, encode, synthesize, demo_corpus, check):
     main.add_command(command)

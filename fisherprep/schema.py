@@ -35,6 +35,9 @@ TEXT_PAD = 3
 """Text row: no token on this frame (moshi LMModel.existing_text_padding_id)."""
 TEXT_EPAD = 0
 """Text row: the frame before a word's first token (moshi LMModel.end_of_text_padding_id)."""
+PROMPT_TAG = "<system>"
+"""Stands at both ends of a text prompt, without a slash (NVIDIA/personaplex, moshi/moshi/offline.py
+``wrap_with_system_tags``)."""
 MASKED = -1
 """A target that takes no part in the loss (moshi LMModel.zero_token_id)."""
 
@@ -256,6 +259,11 @@ PERSONAS = Table(
             "facts about this side, each with the turns that prove it",
         ),
         Column("name", _S, "first name, where the speaker said it", nullable=True),
+        Column(
+            "dropped",
+            pa.list_(pa.struct([("text", pa.string()), ("turns", pa.list_(pa.int32())), ("reason", pa.string())])),
+            "facts and names that the model gave and the rules refused (docs/labels.md), in no prompt",
+        ),
         Column("prompts", pa.list_(pa.string()), "prompts from the least to the most detailed"),
         Column("labeler", _S, "who wrote them: topic, role, or a model's name"),
         Column("request_key", _S, "hash of the request to the model", nullable=True),

@@ -7,13 +7,17 @@ is done is judged by fingerprints (stage version, schema version, configuration,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fisherprep.engine import Engine
 from fisherprep.schema import REJECTS, SCHEMA_VERSION, TABLES
 from fisherprep.workfolder import DoneRecord, WorkFolder, fingerprint, sha256_file
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Shard:
     name: str
     inputs: Any
     payload: Any
+
+
+Feed = Callable[[list[Shard], "Progress"], Generator[Shard, None, None]]
+"""Yields the shards that are to be done as each becomes ready (what it waits for arrived); may show its own progress.
+Shards that it keeps back are left as they are. It is closed when the stage ends, however that happens."""
 
 
 @dataclass
@@ -110,6 +119,10 @@ def _run_job(job: _Job) -> str:
     return job.shard.name
 
 
+def _at_once(shards: list[Shard], progress: Progress) -> Generator[Shard, None, None]:
+    yield from shards
+
+
 _WRITTEN_BY = {
     "conversations": "ingest", "turns": "ingest", "words": "align", "alignments": "align", "personas": "label",
     "codes": "encode",
@@ -153,7 +166,12 @@ def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
 
 
 def run_stage(
-    work: WorkFolder, stage: Stage, shards: Iterable[Shard], config: dict[str, Any], engine: Engine
+    work: WorkFolder,
+    stage: Stage,
+    shards: Iterable[Shard],
+    config: dict[str, Any],
+    engine: Engine,
+    feed: Feed = _at_once,
 ) -> StageSummary:
     """Bring a stage up to date and return its counts.
 
@@ -170,8 +188,8 @@ def run_stage(
     removed = [name for name in done if name not in planned]
     for name in removed:
         _remove(work, stage, name)
-    _run_jobs(stage, jobs, engine, already=len(planned) - len(jobs))
-    return _summary(work, stage, ran=len(jobs), removed=len(removed))
+    ran = _run_jobs(stage, jobs, engine, feed, already=len(planned) - len(jobs))
+    return _summary(work, stage, ran=ran, removed=len(removed))
 
 
 def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
@@ -201,7 +219,7 @@ def _remove(work: WorkFolder, stage: Stage, shard: str) -> None:
         (work.path / _file_of(stage.name, table, shard)).unlink(missing_ok=True)
 
 
-def _run_jobs(stage: Stage, jobs: list[_Job], engine: Engine, already: int) -> None:
+def _run_jobs(stage: Stage, jobs: list[_Job], engine: Engine, feed: Feed, already: int) -> int:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -216,14 +234,19 @@ def _run_jobs(stage: Stage, jobs: list[_Job], engine: Engine, already: int) -> N
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("shards"),
+        TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    job_of = {job.shard.name: job for job in jobs}
+    ran = 0
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(stage.name, total=already + len(jobs), completed=already)
-        for _ in engine.map(_run_job, jobs):
-            progress.advance(task)
+        task = progress.add_task(stage.name, total=already + len(jobs), completed=already, unit="shards")
+        with closing(feed([job.shard for job in jobs], progress)) as ready:
+            for _ in engine.map(_run_job, (job_of[shard.name] for shard in ready)):
+                progress.advance(task)
+                ran += 1
+    return ran
 
 
 def _summary(work: WorkFolder, stage: Stage, ran: int, removed: int) -> StageSummary:

@@ -5,6 +5,7 @@ Layout, for a folder WORK::
     WORK/work.json                    dataset name, schema version, roots of the audio
     WORK/<table>/<shard>.parquet      one file a shard and table (rejects: <stage>-<shard>.parquet)
     WORK/.done/<stage>/<shard>.json   completion record, written last
+    WORK/.label/                      a model's answers (see label/cache.py) and the log of its server
     WORK/.tmp/                        files under way; emptied when a stage starts
 
 A file is written under ``.tmp`` and renamed, so a reader sees a whole shard or none. The completion record holds a

@@ -65,7 +65,7 @@ def build_work(path, num_calls=3, without=(), unknown=()):
             spans = [dict(zip(("start_s", "end_s", "why"), span, strict=True)) for span in unknown if side == "a"]
             exact = {"coverage": 1.0, "score_p05": None, "score_median": None, "unknown": spans, "flags": []}
             tables["alignments"].append({"call_id": call_id, "side": side, "num_words": len(spoken), **exact})
-            empty = {"tone": None, "topic": None, "facts": [], "name": None, "request_key": None}
+            empty = {"tone": None, "topic": None, "facts": [], "dropped": [], "name": None, "request_key": None}
             prompts = {"prompts": [f"prompt {side}"], "labeler": "topic", "status": "ok"}
             tables["personas"].append({"call_id": call_id, "side": side, **empty, **prompts})
     work = WorkFolder.create(path / "work", "test", ["../audio"])

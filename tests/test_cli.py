@@ -10,7 +10,11 @@ from click.testing import CliRunner
 from fisherprep.cli import main
 from fisherprep.schema import SCHEMA_VERSION
 
-HEAVY = ("torch", "moshi", "pyarrow", "pandas", "numpy", "librosa", "datasets", "pocketsphinx", "rich", "numba")
+HEAVY = (
+    "torch", "moshi", "pyarrow", "pandas", "numpy", "librosa", "datasets", "pocketsphinx", "rich", "numba", "httpx",
+    "pydantic",
+)  # fmt: skip
+STAGES = [("align",), ("label", "--labeler", "topic"), ("label", "--model", "x"), ("encode",), ("check",)]
 
 
 def run(*args):
@@ -36,8 +40,9 @@ def test_every_command_and_option_has_help_and_an_example(command):
 @pytest.mark.parametrize(
     "args",
     [
-        ("label", "--model", "openai/gpt-oss-120b"),
         ("label",),
+        ("label", "--labeler", "topic", "--model", "openai/gpt-oss-120b"),
+        ("label", "--server", "127.0.0.1:8000"),
         ("label", "--labeler", "nobody"),
         ("ingest",),
         ("ingest", "/no/such/release"),
@@ -54,17 +59,13 @@ def test_wrong_usage_is_status_2_without_a_traceback(args):
     assert "Error" in result.output and "Traceback" not in result.output
 
 
-def test_model_labelling_says_what_to_use_instead():
-    assert "--labeler topic" in run("label", "--model", "x").output
-
-
-@pytest.mark.parametrize("command", [("align",), ("label", "--labeler", "topic"), ("encode",), ("check",)])
+@pytest.mark.parametrize("command", STAGES, ids=" ".join)
 def test_a_folder_without_tables_is_status_1_and_names_the_next_step(tmp_path, command):
     result = run(*command, tmp_path)
     assert result.exit_code == 1 and "fisherprep ingest" in result.output
 
 
-@pytest.mark.parametrize("command", [("align",), ("label", "--labeler", "topic"), ("encode",), ("check",)])
+@pytest.mark.parametrize("command", STAGES, ids=" ".join)
 def test_a_folder_of_another_schema_version_is_refused(tmp_path, command):
     meta = {"name": "fisher", "schema_version": SCHEMA_VERSION + 7, "roots": []}
     (tmp_path / "work.json").write_text(json.dumps(meta))

@@ -94,6 +94,7 @@ def test_both_sides_of_every_call_get_prompts(tmp_path: Path) -> None:
     assert [(row["call_id"][-2:], row["side"]) for row in rows] == [(c, s) for c in ("11", "12", "21") for s in "ab"]
     assert rows[0] == {
         "call_id": "fe_03_00011", "side": "a", "tone": "casual", "topic": "minimum wage", "facts": [], "name": None,
+        "dropped": [],
         "prompts": [OPENER, f"{OPENER} Have a casual discussion about minimum wage."], "labeler": "topic",
         "request_key": None, "status": "ok",
     }  # fmt: skip

@@ -22,7 +22,7 @@ def label_rows(payload, config):
         time.sleep(0.05)
     rows = [
         {"call_id": f"{payload}{i}", "side": "a", "tone": None, "topic": config["topic"], "facts": [], "name": None,
-         "prompts": [config["topic"]], "labeler": "test", "request_key": None, "status": "ok"}
+         "dropped": [], "prompts": [config["topic"]], "labeler": "test", "request_key": None, "status": "ok"}
         for i in range(5)
     ]  # fmt: skip
     rejects = [reject("label", f"{payload}0", "odd", payload, "odd", "even", "none")] if int(payload[-1]) % 2 else []

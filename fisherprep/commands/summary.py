@@ -13,12 +13,27 @@ if TYPE_CHECKING:
 
 def report(work: Path, summary: StageSummary, strict: bool) -> None:
     """Print a stage's counts; with ``strict``, rejects become exit status 1."""
-    rows = [("shards", f"{summary.shards:,} ({summary.ran:,} done now, {summary.removed:,} removed)")]
+    rows = [shards_row(summary)]
     rows += [(f"{table} rows", f"{n:,}") for table, n in sorted(summary.rows.items())]
     rows += [(name, f"{value:,.4g}" if isinstance(value, float) else f"{value:,}")
              for name, value in sorted(summary.counters.items())]  # fmt: skip
-    rows += [(f"rejected: {reason}", f"{n:,}") for reason, n in sorted(summary.rejects.items())]
+    rows += reject_rows(summary)
     print_rows(str(work), rows)
+    refuse_rejects(work, summary, strict)
+
+
+def shards_row(summary: StageSummary) -> tuple[str, str]:
+    """How many shards there are and what was done."""
+    return "shards", f"{summary.shards:,} ({summary.ran:,} done now, {summary.removed:,} removed)"
+
+
+def reject_rows(summary: StageSummary) -> list[tuple[str, str]]:
+    """What was rejected, by reason."""
+    return [(f"rejected: {reason}", f"{n:,}") for reason, n in sorted(summary.rejects.items())]
+
+
+def refuse_rejects(work: Path, summary: StageSummary, strict: bool) -> None:
+    """With ``strict``, rejects become exit status 1."""
     if strict and summary.rejects:
         raise click.ClickException(
             f"{sum(summary.rejects.values())} rejects (--strict); for each place and reason see {work / 'rejects'}"

@@ -11,19 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from fisherprep.engine import Engine
-from fisherprep.label.prompts import conversation_prompts
+from fisherprep.label.personas import OK, TOPIC_LABELER, persona_row
 from fisherprep.label.role import ROLE_LABELER, has_role, role_persona
-from fisherprep.label.topic import topic_wording
+from fisherprep.label.tokens import estimated_tokens
 from fisherprep.schema import SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, run_stage, upstream
 from fisherprep.workfolder import WorkFolder
 
-TOPIC_LABELER = "topic"
 _COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_side"]
-TONE = "casual"
-"""Tone of a prompt whose labeler has not read the call."""
-OK, NO_TOPIC = "ok", "no_topic"
-"""Status of a side. ``no_topic``: the call has no topic, or one without a usable title, so only level 1 is given."""
 
 
 def label_topics(work: WorkFolder, engine: Engine) -> StageSummary:
@@ -47,7 +42,9 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     work = WorkFolder.open(Path(payload["work"]))
     calls = work.read("conversations", payload["shard"], _COLUMNS).to_pylist()
     personas = [
-        role_persona(call, side) if has_role(call) else _persona(call, side, config["labeler"])
+        role_persona(call, side)
+        if has_role(call)
+        else persona_row(call, side, [], None, OK, config["labeler"], None, estimated_tokens)
         for call in calls
         for side in SIDES
     ]
@@ -61,20 +58,3 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
 
 
 LABEL = Stage("label", 2, ("personas",), process)
-
-
-def _persona(call: dict[str, Any], side: str, labeler: str) -> dict[str, Any]:
-    topic = topic_wording(call["topic_title"], call["topic_text"])
-    tone = TONE if topic else None
-    return {
-        "call_id": call["call_id"],
-        "side": side,
-        "tone": tone,
-        "topic": topic,
-        "facts": [],
-        "name": None,
-        "prompts": conversation_prompts(tone, topic),
-        "labeler": labeler,
-        "request_key": None,
-        "status": OK if topic else NO_TOPIC,
-    }

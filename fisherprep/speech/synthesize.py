@@ -283,6 +283,7 @@ def _persona(call_id: str, side: str, prompt: str | None) -> dict[str, Any]:
         "topic": None,
         "facts": [],
         "name": None,
+        "dropped": [],
         "prompts": [prompt] if prompt else [],
         "labeler": "role",
         "request_key": None,

@@ -1,0 +1,177 @@
+"""What the model must answer for a call, as a JSON schema for the server and as a model for what comes back.
+
+The schema keeps to keywords that xgrammar compiles (type, enum, anyOf, properties, required, additionalProperties,
+items, maxItems, minLength, maxLength, minimum). In each fact the turns come before the text, so that a model that
+writes from left to right finds the proof first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+TONES = (
+    "casual", "empathetic", "reflective", "deep", "technical", "friendly", "humorous", "serious", "thoughtful",
+    "lively", "curious", "nostalgic", "supportive", "critical", "skeptical", "passionate", "cautious", "practical",
+)  # fmt: skip
+"""Adjectives that fit "Have a TONE conversation". The first five are those of the published prompts (README.md and
+moshi/moshi/offline.py of NVIDIA/personaplex); the others are this project's."""
+
+MAX_FACTS = 10
+MAX_FACT_CHARS = 160
+MAX_FACT_TURNS = 6
+MAX_TOPIC_CHARS = 100
+MAX_NAME_CHARS = 30
+MAX_ANSWER_CHARS = 200_000
+"""A longer text is no answer; 20 facts of the longest kind take under 8,000."""
+_MAX_STARTS = 40
+"""Places at which a JSON object is looked for."""
+_SLACK = 4
+"""An answer may exceed the schema's lengths by this factor, where a server did not enforce it; rules drop the rest."""
+
+ANSWER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        side: {
+            "type": "object",
+            "properties": {
+                "tone": {"type": "string", "enum": list(TONES)},
+                "topic": {"type": "string", "minLength": 3, "maxLength": MAX_TOPIC_CHARS},
+                "name": {"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS}, {"type": "null"}]},
+                "facts": {
+                    "type": "array",
+                    "maxItems": MAX_FACTS,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "turns": {
+                                "type": "array",
+                                "items": {"type": "integer", "minimum": 0},
+                                "maxItems": MAX_FACT_TURNS,
+                            },
+                            "text": {"type": "string", "minLength": 5, "maxLength": MAX_FACT_CHARS},
+                        },
+                        "required": ["turns", "text"],
+                        "additionalProperties": False,
+                    },
+                },
+            },
+            "required": ["tone", "topic", "name", "facts"],
+            "additionalProperties": False,
+        }
+        for side in ("a", "b")
+    },
+    "required": ["a", "b"],
+    "additionalProperties": False,
+}
+
+RESPONSE_FORMAT: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {"name": "personas", "strict": True, "schema": ANSWER_SCHEMA},
+}
+"""The request's ``response_format``."""
+
+
+def _plain(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _named(value: Any) -> Any:
+    """Ways in which models write that there is no name."""
+    return None if _plain(value) in ("", "null", "none", "unknown", "n/a") else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Fact(_Part):
+    """One statement in the second person, and the numbers of the turns that prove it (`turns.turn`)."""
+
+    turns: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(max_length=MAX_FACT_TURNS * _SLACK)
+    text: str = Field(max_length=MAX_FACT_CHARS * _SLACK)
+
+
+class SideAnswer(_Part):
+    """What the model says of one side as the agent."""
+
+    tone: Annotated[Literal[TONES], BeforeValidator(_plain)]  # type: ignore[valid-type]
+    topic: str = Field(min_length=1, max_length=MAX_TOPIC_CHARS * _SLACK)
+    name: Annotated[Annotated[str, Field(max_length=MAX_NAME_CHARS * _SLACK)] | None, BeforeValidator(_named)] = None
+    facts: tuple[Fact, ...] = Field(max_length=MAX_FACTS * _SLACK)
+
+
+class Answer(_Part):
+    """The whole answer: both sides of a call."""
+
+    a: SideAnswer
+    b: SideAnswer
+
+    def side(self, side: str) -> SideAnswer:
+        """The part of side ``a`` or ``b``."""
+        return {"a": self.a, "b": self.b}[side]
+
+
+def parse_answer(text: str) -> Answer:
+    """The answer in a model's text, past thinking parts, channel marks, code fences and chatter around it.
+
+    Raises:
+        ValueError: there is no valid answer; the message says what is wrong in words that can go back to the model.
+    """
+    if len(text) > MAX_ANSWER_CHARS:
+        raise ValueError(f"the answer has {len(text):,} characters; expected one JSON object of under 8,000")
+    text = _spoken_part(text)
+    problem = "the answer holds no JSON object"
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    for attempt in range(_MAX_STARTS):
+        if at < 0:
+            break
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as err:
+            problem = problem if attempt else f"the answer is not valid JSON ({_short(err)})"
+            at = text.find("{", at + 1)
+            continue
+        try:
+            return Answer.model_validate(value)
+        except ValidationError as err:
+            if attempt == 0 or not {"a", "b"}.isdisjoint(value):  # else a part of a broken answer
+                problem = _problems(err)
+        at = text.find("{", end)
+    raise ValueError(
+        f'{problem}; expected one JSON object {{"a": {{...}}, "b": {{...}}}}, each with tone, topic, name and facts, '
+        "and nothing else"
+    )
+
+
+_THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|<\|channel\|>\s*final\b[^<]{0,40}<\|message\|>", re.I)
+_CHANNEL_LEFTOVER = re.compile(r"assistantfinal(?=\s*(?:```|\{|json))")
+"""gpt-oss without a reasoning parser: special tokens are dropped and the names of role and channel run together."""
+
+
+_THINKING = re.compile(r"<(?:think|thinking|reasoning)>", re.I)
+
+
+def _spoken_part(text: str) -> str:
+    """What follows the last mark that ends a model's thinking, up to thinking that does not end."""
+    for mark in (_THINKING_END, _CHANNEL_LEFTOVER):
+        ends = [match.end() for match in mark.finditer(text)]
+        if ends:
+            text = text[ends[-1] :]
+    endless = _THINKING.search(text)
+    return text[: endless.start()] if endless else text
+
+
+def _problems(err: ValidationError) -> str:
+    """The first errors, each with its place; nothing of the answer's own text."""
+    found = [f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in err.errors()[:5]]
+    more = f" (and {err.error_count() - 5} more)" if err.error_count() > 5 else ""
+    return f"the answer does not fit the schema: {'; '.join(found)}{more}"
+
+
+def _short(err: Exception) -> str:
+    return "nested too deeply" if isinstance(err, RecursionError) else str(err)[:120]

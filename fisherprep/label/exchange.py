@@ -1,0 +1,165 @@
+"""What is asked about a call, step by step: a pure function of the call and of the replies that are there.
+
+The first request holds the instruction and the call. An answer that is not valid is followed by a request that quotes
+it and says what is wrong; a request that exceeds the model's context by one with fewer turns. So the exchange about a
+call can be taken up at any point from the cache, and comes out the same whoever follows it: the process that asks, or
+a worker that only reads.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
+from fisherprep.label.instruction import INSTRUCTION, build_request
+from fisherprep.llm.cache import TOO_LONG, Reply
+from fisherprep.llm.settings import Plan
+from fisherprep.workfolder import fingerprint
+
+OK, NO_TURNS, INVALID_ANSWER = "ok", "no_turns", "invalid_answer"
+"""Status of a call whose exchange has ended: answered; nothing was said; no answer was valid. The others are those of
+failed replies (`fisherprep.llm.cache`)."""
+
+_TEMPLATE_TOKENS = 160
+"""What a server's chat template adds around the messages (about 100 with gpt-oss)."""
+_QUOTED_CHARS = 1500
+_CORRECTION_TOKENS = 700
+"""An invalid answer of that many characters, quoted, with what is wrong with it."""
+_SMALLEST_TRANSCRIPT_TOKENS = 100
+_SHRINKS = 3
+_SHRINK = 0.7
+"""A request that is too long is tried so many times with that share of its transcript."""
+
+_PIECE = re.compile(r"[a-zA-Z]{1,6}|[^\s]|\n")
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text for the labelling model, whose tokenizer is not at hand: rather too many than too few.
+
+    Six letters, a digit, a mark or a line's end are a token each; a letter beyond ASCII is one for each of its bytes.
+    """
+    return len(_PIECE.findall(text)) + (0 if text.isascii() else len(text.encode("utf-8", "replace")) - len(text))
+
+
+def budget_tokens(plan: Plan) -> int:
+    """What the messages of a first request may take, so that a correction still fits.
+
+    Raises:
+        ValueError: nothing is left for a transcript.
+    """
+    budget = plan.context_length - plan.max_tokens - _TEMPLATE_TOKENS - _CORRECTION_TOKENS
+    least = estimate_tokens(INSTRUCTION) + _SMALLEST_TRANSCRIPT_TOKENS
+    if budget < least:
+        raise ValueError(
+            f"a context of {plan.context_length} tokens less {plan.max_tokens} for the answer leaves no room for a "
+            f"transcript; expected at least {plan.context_length - budget + least}: give a larger "
+            "--context-length or a smaller --max-tokens"
+        )
+    return budget
+
+
+def request(plan: Plan, messages: list[dict[str, str]]) -> dict[str, Any]:
+    """The body of a chat completion request."""
+    sampling = asdict(plan)
+    del sampling["context_length"], sampling["retries"]  # they shape the messages, and are not sent
+    if plan.reasoning_effort is None:
+        del sampling["reasoning_effort"]
+    return {**sampling, "messages": messages, "response_format": RESPONSE_FORMAT}
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The next request to send, and the key to file its reply under."""
+
+    key: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An exchange that has ended."""
+
+    status: str
+    answer: Answer | None = None
+    key: str | None = None
+    """of the last request"""
+    detail: str = ""
+    """why there is no answer"""
+    replies: tuple[Reply, ...] = ()
+
+    @property
+    def asked_again(self) -> int:
+        """Requests beyond the first."""
+        return max(0, len(self.replies) - 1)
+
+
+class Exchange:
+    """The exchange about one call.
+
+    Args:
+        call: the conversations row.
+        turns: its turns rows, in order.
+        plan: whom to ask, and how.
+    """
+
+    def __init__(self, call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], plan: Plan) -> None:
+        self.call, self.turns, self.plan = call, turns, plan
+        self._built: dict[int, list[dict[str, str]]] = {}
+
+    def step(self, replies: Mapping[str, Reply]) -> Pending | Settled:
+        """Where the exchange stands, given the replies that are there by request key."""
+        if not any(turn["words"] for turn in self.turns):
+            return Settled(NO_TURNS, detail="no turn of the call has words")
+        budget, invalid, shrinks = budget_tokens(self.plan), 0, 0
+        correction: list[dict[str, str]] = []
+        used: list[Reply] = []
+        while True:
+            try:
+                messages = self._messages(budget)
+            except ValueError as err:
+                return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
+            body = request(self.plan, messages + correction)
+            key = fingerprint(body)
+            reply = replies.get(key)
+            if reply is None:
+                return Pending(key, body)
+            used.append(reply)
+            if reply.failure == TOO_LONG and shrinks < _SHRINKS:
+                shrinks += 1
+                budget = _shrunk(messages)
+                continue
+            if reply.failure:
+                return Settled(reply.failure, None, key, reply.detail, tuple(used))
+            try:
+                return Settled(OK, parse_answer(reply.text), key, replies=tuple(used))
+            except ValueError as err:
+                problem = self._problem(reply, err)
+            if invalid == self.plan.retries:
+                return Settled(INVALID_ANSWER, None, key, problem, tuple(used))
+            invalid += 1
+            correction = _correction(reply.text, problem, invalid)
+
+    def _messages(self, budget: int) -> list[dict[str, str]]:
+        if budget not in self._built:
+            self._built[budget] = build_request(self.call, self.turns, budget, estimate_tokens)
+        return self._built[budget]
+
+    def _problem(self, reply: Reply, err: ValueError) -> str:
+        return f"the answer was cut off after {self.plan.max_tokens} tokens; {err}" if reply.cut_off else str(err)
+
+
+def _shrunk(messages: list[dict[str, str]]) -> int:
+    """A budget for the same call with less of its transcript."""
+    system, user = (estimate_tokens(message["content"]) for message in messages)
+    return system + math.floor(user * _SHRINK)
+
+
+def _correction(text: str, problem: str, nth: int) -> list[dict[str, str]]:
+    """The model's invalid answer and what is wrong with it, as messages. The number keeps each request a new one."""
+    quoted = text[:_QUOTED_CHARS].strip() or "(nothing)"
+    told = f"That cannot be used: {problem}. Answer again, with the JSON object only. (Correction {nth}.)"
+    return [{"role": "assistant", "content": quoted}, {"role": "user", "content": told}]

@@ -1,0 +1,285 @@
+"""Closed word lists of the grounding rules, for American telephone talk. Everything is lower case.
+
+``STOP`` words carry no fact. ``SOFT`` words are those with which a sentence is turned into the second person (enjoy,
+work,
+usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be said.
+"""
+
+from __future__ import annotations
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+STOP = word_set("""
+a an the this that these those some any all both each every either another other such same own you your yours yourself i
+me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what where
+when why how there here am is are was were be been being do does did doing done have has had having will would shall
+should can could may might must ought of in on at by for from to into onto with without within about as than then so and
+or but nor if because since while until though although though's after before during over under up down out off through
+between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
+too
+only even still very really quite pretty rather more most much many few several lot lots bit little less least
+again ever always often sometimes usually yet already now currently today once one's etc like kind sort
+used uh um mhm er ah oh well yeah yes okay ok sure please thanks
+""")
+
+SOFT = word_set("""
+enjoy like love prefer favor appreciate value care hope want wish need believe think feel consider find see view know
+understand agree disagree say mention describe express share discuss talk tell admit recall remember learn
+get go come make take give keep put let use try start begin become end turn stay remain continue bring spend hold
+live reside move relocate settle work own have raise grow bear born originate base employ serve act help look seem
+appear call name know happen mean deal handle manage
+dislike hate despise avoid mind worry concern bother
+thing something anything everything stuff way time place people person someone anyone everyone part type kind reason lot
+life day year month week age old young new good great nice fine big small large long short early late whole main
+currently recently previously formerly originally generally mostly mainly primarily frequently regularly occasionally
+rarely seldom especially particularly actually simply truly deeply highly strongly strong personally together away back
+ago later soon daily every former previous past current fond fan avid big enthusiastic interested interest passionate
+certain different various important opinion view concerned able willing
+job profession occupation career living home hobby activity experience
+prefer favorite around approximately nearly almost roughly least per
+yourself own describe include involve relate regard free spare lately nowadays originally ago total
+""")
+
+NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
+AGAINST = word_set("hate dislike despise detest loathe")
+"""Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
+LIKINGS = word_set("like love enjoy prefer fond fan favorite adore appreciate")
+ENDING = word_set("retire quit stop")
+"""What these are said of is over."""
+BEING = word_set("am is are was were been 's")
+WITHOUT_POLARITY = word_set("quit stop avoid refuse lack rarely seldom only miss former formerly except unable less")
+"""Where one of these stands, words agree whether denied or not."""
+
+EQUAL = tuple(
+    tuple(group.split())
+    for group in """
+kid child
+son boy
+daughter girl
+grandchild grandkid
+mother mom mama mommy
+father dad daddy papa
+parent folk
+grandmother grandma nana granny
+grandfather grandpa granddad
+spouse partner
+boyfriend girlfriend
+marry marriage wed married
+widow widower widowed
+divorce divorced
+engage engaged fiance
+dog puppy
+cat kitty kitten tomcat
+car vehicle automobile
+truck pickup
+van minivan
+motorcycle motorbike
+tv television
+teacher teach
+degree major
+doctor physician
+attorney lawyer
+nurse nursing
+programmer program programming
+engineer engineering
+retire retirement
+layoff lay
+company firm
+house home
+apartment condo
+town city
+country rural
+movie film
+film cinema
+book novel
+cook cooking
+vacation trip
+travel trip
+visit trip
+fly flight plane
+exercise workout
+jog run
+smoke smoker cigarette
+drink alcohol
+quit stop anymore give
+begin start
+buy purchase
+expensive pricey costly
+cheap inexpensive
+tired exhausted
+scary scared afraid frighten scare
+sick ill illness
+funny humor hilarious
+upset angry mad
+glad happy
+computer pc
+cellphone cell mobile
+photo photograph picture photography
+garden gardener
+volunteer volunteering
+military army navy
+grocery groceries
+america us usa states
+raise increase
+wage pay salary
+job work employment
+often frequent
+adopt rescue
+fish angling
+allergic allergy
+immigrate immigrant
+watch see
+read reader
+dinner supper
+terrible awful horrible
+crowd crowded
+believe think
+paralegal para
+play player
+""".strip().splitlines()
+)
+"""Words of which each says as much as the others."""
+
+BROADER = {
+    general: frozenset(special.split())
+    for general, special in {
+        "family": "we our us parent wife husband kid child sister brother son daughter",
+        "child": "son daughter boy girl baby toddler teenager teen twin kid stepson stepdaughter",
+        "kid": "son daughter boy girl baby toddler teenager teen twin child stepson stepdaughter",
+        "son": "boy stepson", "daughter": "girl stepdaughter",
+        "grandchild": "grandson granddaughter grandkid grandbaby",
+        "parent": "mother father mom dad folk mama", "spouse": "husband wife", "marry": "husband wife spouse",
+        "partner": "husband wife boyfriend girlfriend spouse fiance", "sibling": "brother sister",
+        "grandparent": "grandmother grandfather grandma grandpa",
+        "pet": "dog cat bird fish goldfish iguana hamster rabbit parakeet poodle beagle collie dachshund retriever "
+        "shepherd puppy kitten horse pig parrot tomcat turtle snake ferret",
+        "animal": "dog cat bird fish iguana hamster rabbit parakeet horse pig",
+        "dog": "beagle poodle collie dachshund retriever shepherd labrador terrier mutt lab pug boxer rottweiler",
+        "cat": "tabby calico siamese persian",
+        "car": "minivan hatchback sedan suv honda toyota ford truck pickup",
+        "vehicle": "minivan hatchback sedan suv car truck pickup motorcycle van",
+        "relative": "cousin uncle aunt niece nephew sister brother",
+        "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
+        "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
+    }.items()
+}  # fmt: skip
+"""General words, and the special ones that prove them; never the other way round."""
+
+IRREGULAR = {
+    form: base
+    for base, forms in {
+        "go": "went gone goes going gonna", "get": "got gotten", "have": "has had", "be": "am is are was were been",
+        "do": "does did done", "grow": "grew grown", "drive": "drove driven", "teach": "taught", "buy": "bought",
+        "think": "thought", "know": "knew known", "see": "saw seen", "take": "took taken", "make": "made",
+        "come": "came", "give": "gave given", "find": "found", "feel": "felt", "leave": "left", "keep": "kept",
+        "begin": "began begun", "write": "wrote written", "run": "ran", "eat": "ate eaten", "drink": "drank drunk",
+        "speak": "spoke spoken", "break": "broke broken", "choose": "chose chosen", "fly": "flew flown",
+        "swim": "swam swum", "sing": "sang sung", "ride": "rode ridden", "sell": "sold", "tell": "told",
+        "say": "said", "spend": "spent", "lose": "lost", "meet": "met", "pay": "paid", "bring": "brought",
+        "build": "built", "fight": "fought", "fall": "fell fallen", "hear": "heard", "hold": "held", "sleep": "slept",
+        "stand": "stood", "understand": "understood", "win": "won", "wear": "wore worn", "send": "sent",
+        "become": "became", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
+        "man": "men", "woman": "women", "wife": "wives", "life": "lives", "foot": "feet", "tooth": "teeth",
+        "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
+        "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",
+        "quit": "quitting", "bore": "bored boring", "own": "owned owner", "live": "living lived",
+    }.items()
+    for form in forms.split()
+}  # fmt: skip
+
+KIN = word_set("""
+wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
+children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
+grandchildren
+grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
+boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
+stepdaughter stepmother stepfather stepdad stepmom twin twins sister-in-law brother-in-law mother-in-law father-in-law
+dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
+""")
+"""Whose doings are not the speaker's own."""
+
+THIRD_VERBS = word_set("""
+is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told
+wants
+wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
+hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
+studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
+are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps
+""")
+OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
+SELF = word_set("i we")
+BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
+AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
+SUPPOSING = word_set("if wish would 'd could might maybe want wanna hope hoping plan planning gonna saving")
+SUPPOSING_FACT = SUPPOSING | word_set("will consider imagine dream think believe interested going save when whenever")
+FILLED = (
+    "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
+    "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",
+    "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will",
+    "or something like that",
+    "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but",
+    "let me see", "you see", "nothing but", "no matter",
+)  # fmt: skip
+"""Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
+
+PAST_FORMS = {
+    "have": "had", "live": "lived", "work": "worked", "are": "was were", "own": "owned", "play": "played",
+    "teach": "taught", "drive": "drove", "smoke": "smoked", "study": "studied", "run": "ran", "attend": "attended",
+    "coach": "coached", "manage": "managed", "collect": "collected",
+}  # fmt: skip
+"""Present verbs of facts that the past tense does not prove."""
+
+LIVE, ORIGIN, VISIT, FROM = "live", "origin", "visit", "from"
+PLACE_VERBS = {
+    "live": LIVE, "reside": LIVE, "settle": LIVE, "move": LIVE, "relocate": LIVE, "locate": LIVE, "call": LIVE,
+    "base": LIVE, "stay": LIVE, "grow": ORIGIN, "raise": ORIGIN, "bear": ORIGIN, "originally": ORIGIN,
+    "native": ORIGIN, "visit": VISIT, "travel": VISIT, "vacation": VISIT, "trip": VISIT, "go": VISIT, "tour": VISIT,
+    "cruise": VISIT, "drive": VISIT, "fly": VISIT, "from": FROM,
+}  # fmt: skip
+"""What a verb (as a stem) says of the place after it."""
+PLACE_AGREES = {
+    LIVE: {LIVE, FROM}, ORIGIN: {ORIGIN, FROM}, VISIT: {VISIT}, FROM: {LIVE, ORIGIN, FROM},
+}  # fmt: skip
+LOCATING = word_set("in from near to at around outside of through")
+
+SAME_NAMES = (
+    {"tv", "television"}, {"us", "usa", "america", "states"}, {"la", "angeles"}, {"dc", "washington"},
+    {"uk", "england", "britain"}, {"nyc", "york"}, {"philly", "philadelphia"}, {"vegas", "las"}, {"christmas", "xmas"},
+    {"mom", "mother"}, {"dad", "father"}, {"grandma", "grandmother"}, {"phd", "doctorate"}, {"iraq", "iraqi"},
+    {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
+)  # fmt: skip
+
+NOT_NAMES = word_set("""
+married single divorced engaged widowed fine good great okay sorry glad happy tired sick sure afraid retired working
+calling living from in at on here there home ready back done doing going just not really so very pretty kind sort
+actually also still trying looking thinking talking sitting getting having watching american african italian irish
+german
+jewish catholic christian muslim mexican chinese japanese indian russian british canadian hispanic asian black white a
+an
+the my your his her it that this what who where always never about amazing crazy funny hard interesting new old young
+student teacher nurse mom dad mother father grandma busy hungry lucky allergic against all like well uh um yeah right
+wrong excited nervous curious surprised originally currently up down out off over under
+""")
+"""Words after "i'm" or "this is" that are no name."""
+
+FIRST_NAMES = word_set("""
+james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald
+steven paul andrew joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob gary nicholas eric
+jonathan stephen larry justin scott brandon benjamin samuel gregory frank alexander raymond patrick jack dennis jerry
+tyler aaron jose henry adam douglas nathan peter zachary kyle walter harold jeremy ethan carl keith roger gerald
+christian terry sean arthur noah lawrence joe bryan billy albert bruce willie dave mike bill bob tom jim steve dan matt
+chris greg pete sam ben nick tony mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy
+betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca laura sharon
+cynthia kathleen amy angela shirley anna brenda pamela emma nicole helen samantha katherine christine debra rachel
+carolyn janet maria catherine heather diane olivia julie joyce victoria ruth lauren kelly christina joan evelyn judith
+andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean
+alice judy isabella julia grace amber denise danielle marilyn beverly theresa sue jane kim beth kate katie jenny cindy
+hillary oprah michael elvis madonna britney
+""") - {"christian", "madison", "victoria", "jack", "mark", "grace", "joy", "frank", "amber"}  # fmt: skip
+"""Common American first names that are neither places nor words, to tell a full name by."""
+
+MONTHS = word_set("january february march april may june july august september october november december")

@@ -1,0 +1,288 @@
+"""An asynchronous client of one or several OpenAI-compatible servers (vLLM, as a rule) that share the load.
+
+What may go wrong with a request, and what is done about it:
+
+- Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again.
+- Failed (5xx, a dropped connection, a timeout, a reply that is no chat completion): ask again, ever later, up to
+  `Limits.tries` times.
+- Nobody listens: ask again or ask another; it says nothing of the request.
+- Not let in (401, 403) or not the model's server (404): the server is given up at once.
+- Rejected (other 4xx): a reply that says so; asking again would change nothing. A server that rejects one request
+  after another is given up: it does not know an option that all of them have.
+
+A server that fails twice in a row rests, ever longer; after `Limits.failures` failures in a row, with no success
+between, it is given up and the others go on. When none is left, `AllServersLost` says why for each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
+from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.llm.settings import Limits
+
+_TOO_LONG = re.compile(
+    r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
+)
+
+_PER_CLIENT = 8
+"""Requests in flight per httpx client."""
+
+
+class AllServersLost(RuntimeError):
+    """No server is left to ask."""
+
+
+class _Busy(Exception):
+    def __init__(self, wait_s: float | None) -> None:
+        self.wait_s = wait_s
+
+
+class _Failed(Exception):
+    """This try came to nothing. ``lost``: so will every other at this server; ``unheard``: nobody read the request."""
+
+    def __init__(self, why: str, lost: bool = False, unheard: bool = False) -> None:
+        super().__init__(why)
+        self.lost = lost
+        self.unheard = unheard or lost
+
+
+@dataclass
+class _Server:
+    at: Endpoint
+    clients: list[httpx.AsyncClient]
+    free: list[httpx.AsyncClient]
+    """a place for each further request that may be in flight; the last one was used last, so its connection is open"""
+    in_flight: int = 0
+    failures: int = 0
+    refusals: int = 0
+    last_failed: float = -1.0
+    resting_until: float = 0.0
+    lost: str | None = None
+
+
+@dataclass
+class Traffic:
+    """What went over the wire, for progress and the summary of a run."""
+
+    requests: int = 0
+    answers: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    put_off: int = 0
+    failed: int = 0
+    lost: dict[str, str] = field(default_factory=dict)
+    """servers given up, and why"""
+
+
+class ServerPool:
+    """Sends requests to the server with the fewest in flight. Use as an async context manager."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], limits: Limits) -> None:
+        self.limits = limits
+        self.traffic = Traffic()
+        self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
+        self._freed = asyncio.Condition()
+
+    @property
+    def slots(self) -> int:
+        """Requests that can be in flight at once, over all servers."""
+        return self.limits.concurrency * len(self._servers)
+
+    def _server(self, at: Endpoint) -> _Server:
+        # An httpx client looks through all its connections at each request, so each has a few only. A server may close
+        # an idle connection just as we send; vLLM's does so after 5 s.
+        kept = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3.0)
+        options = at.http_options(self.limits.timeout_s) | {"verify": httpx.create_ssl_context()}
+        sizes = [_PER_CLIENT] * (self.limits.concurrency // _PER_CLIENT)
+        if rest := self.limits.concurrency % _PER_CLIENT:
+            sizes.append(rest)
+        clients = [httpx.AsyncClient(limits=kept, **options) for _ in sizes]
+        return _Server(at, clients, [http for http, size in zip(clients, sizes, strict=True) for _ in range(size)])
+
+    async def __aenter__(self) -> ServerPool:
+        return self
+
+    async def __aexit__(self, kind: type | None, err: BaseException | None, trace: TracebackType | None) -> None:
+        for server in self._servers:
+            for http in server.clients:
+                await http.aclose()
+
+    async def ask(self, body: dict[str, Any]) -> Reply:
+        """The reply to a chat completion request; a failure of this request alone is a reply too.
+
+        Raises:
+            AllServersLost: no server is left.
+        """
+        content = json.dumps(body).encode()
+        failed = put_off = 0
+        while True:
+            server, http = await self._acquire()
+            began = asyncio.get_running_loop().time()
+            try:
+                reply = await self._send(server.at, http, content)
+                self._count_reply(server, reply)
+                return reply
+            except _Busy as busy:
+                put_off += 1
+                self.traffic.put_off += 1
+                self._rest(server, busy.wait_s or self.limits.wait_s(put_off))
+                if put_off == self.limits.busy_tries:
+                    return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: busy (429) {put_off} times in a row")
+                continue
+            except _Failed as err:
+                self._count_failure(server, began, err)
+                failed += not err.unheard
+                if failed == self.limits.tries:
+                    return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
+            finally:
+                await self._release(server, http)
+            await asyncio.sleep(self.limits.wait_s(failed) if failed else 0)
+
+    async def _acquire(self) -> tuple[_Server, httpx.AsyncClient]:
+        """A place at the server with the fewest requests in flight; waits while all are full or rest."""
+        async with self._freed:
+            while True:
+                alive = [server for server in self._servers if server.lost is None]
+                if not alive:
+                    raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
+                now = asyncio.get_running_loop().time()
+                free = [s for s in alive if s.free and s.resting_until <= now]
+                if free:
+                    server = min(free, key=lambda s: s.in_flight)
+                    server.in_flight += 1
+                    return server, server.free.pop()
+                rests = [server.resting_until - now for server in alive if server.resting_until > now]
+                try:
+                    await asyncio.wait_for(self._freed.wait(), min([1.0, *rests]))
+                except TimeoutError:
+                    continue
+
+    async def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
+        server.in_flight -= 1
+        server.free.append(http)
+        async with self._freed:
+            if server.lost is None:
+                self._freed.notify()
+            else:
+                self._freed.notify_all()
+
+    def _rest(self, server: _Server, wait_s: float) -> None:
+        server.resting_until = max(server.resting_until, asyncio.get_running_loop().time() + wait_s)
+
+    def _count_failure(self, server: _Server, began: float, err: _Failed) -> None:
+        """One more failure of a server. Requests that were in flight together fail together: that counts once."""
+        self.traffic.failed += 1
+        if began > server.last_failed:
+            server.failures += 1
+            server.last_failed = asyncio.get_running_loop().time()
+            if server.failures > 1:
+                self._rest(server, self.limits.wait_s(server.failures - 1))
+        if server.lost is None and (err.lost or server.failures >= self.limits.failures):
+            again = "" if err.lost else f" ({server.failures} failures in a row)"
+            server.lost = self.traffic.lost[server.at.url] = f"{err}{again}"
+
+    def _count_reply(self, server: _Server, reply: Reply) -> None:
+        server.failures = 0
+        server.refusals = server.refusals + 1 if reply.failure == REFUSED else 0
+        if server.refusals >= self.limits.refusals and server.lost is None:
+            server.lost = f"rejects every request: {reply.detail}"
+            self.traffic.lost[server.at.url] = server.lost
+        self.traffic.answers += not reply.failure
+        self.traffic.tokens_in += reply.tokens_in
+        self.traffic.tokens_out += reply.tokens_out
+
+    async def _send(self, at: Endpoint, http: httpx.AsyncClient, content: bytes) -> Reply:
+        """One try.
+
+        Raises:
+            _Busy, _Failed: it came to nothing.
+        """
+        self.traffic.requests += 1
+        limit = self.limits.max_reply_bytes
+        reply = bytearray()
+        headers = {"content-type": "application/json"}
+        url = f"{at.url}/chat/completions"
+        try:
+            async with (
+                asyncio.timeout(self.limits.timeout_s),
+                http.stream("POST", url, content=content, headers=headers) as response,
+            ):
+                async for part in response.aiter_bytes():
+                    reply += part
+                    if len(reply) > limit:
+                        raise _Failed(f"a reply of more than {limit:,} bytes")
+        except TimeoutError as err:
+            raise _Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
+        except (httpx.ConnectError, httpx.ConnectTimeout) as err:
+            raise _Failed(at.said(err), unheard=True) from err
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as err:
+            raise _Failed(at.said(err)) from err
+        if response.status_code == 200:
+            return _reply(bytes(reply), at)
+        return _refusal(response, bytes(reply), at, self.limits)
+
+
+def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
+    """A reply to a rejected request.
+
+    Raises:
+        _Busy, _Failed: the request was not rejected; the server could not take it.
+    """
+    status, said = response.status_code, at.plain(_message(body))
+    if status == 429:
+        raise _Busy(_retry_after_s(response, limits))
+    if status in (401, 403):
+        raise _Failed(f"the key was not accepted ({status}); give it in {' or '.join(KEY_VARIABLES)}", lost=True)
+    if status == 404:
+        raise _Failed(f"not found (404): {said}", lost=True)
+    if not 400 <= status < 500 or status == 408:
+        raise _Failed(f"status {status}: {said}")
+    too_long = status == 413 or _TOO_LONG.search(said) is not None
+    return Reply(failure=TOO_LONG if too_long else REFUSED, detail=f"status {status}: {said}")
+
+
+def _message(body: bytes) -> str:
+    """The message in an error as OpenAI-compatible servers word it; else the body."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body.decode("utf-8", "replace")
+
+
+def _retry_after_s(response: httpx.Response, limits: Limits) -> float | None:
+    """Seconds of the Retry-After header, within reason; None where it gives no number (a date is not heeded)."""
+    try:
+        wait_s = float(response.headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return min(max(wait_s, limits.first_wait_s), 10 * limits.longest_wait_s) if math.isfinite(wait_s) else None
+
+
+def _reply(body: bytes, at: Endpoint) -> Reply:
+    """The text and the usage in a chat completion.
+
+    Raises:
+        _Failed: it is none.
+    """
+    try:
+        completion = json.loads(body)
+        choice = completion["choices"][0]
+        text = choice["message"].get("content") or ""  # null: the whole answer was thinking
+        if not isinstance(text, str):
+            raise TypeError(f"content is {type(text).__name__}")
+        usage = completion.get("usage") or {}
+        tokens_in, tokens_out = (int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as err:
+        raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
+    return Reply(text, "", "", tokens_in, tokens_out, choice.get("finish_reason") == "length")
