@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +13,12 @@ ROLE_LABELER = "role"
 NOT_AN_AGENT = "not an agent"
 
 
-def has_role(call: dict[str, Any]) -> bool:
+def has_role(call: Mapping[str, Any]) -> bool:
     """Whether the call says who the agent is, and what its prompt is."""
     return bool(call["role_prompt"]) and call["agent_side"] in SIDES
 
 
-def role_persona(call: dict[str, Any], side: str) -> dict[str, Any]:
+def role_persona(call: Mapping[str, Any], side: str) -> dict[str, Any]:
     """The row of one side; ``call`` holds call_id, agent_side and role_prompt."""
     empty: dict[str, Any] = {c.name: [] if pa.types.is_list(c.type) else None for c in PERSONAS.columns}
     said = {"call_id": call["call_id"], "side": side, "labeler": ROLE_LABELER}
