@@ -27,7 +27,9 @@ FLAGS = {
     "uncertain": "words in (( )) were unclear to the transcriber (LDC), or (( )) is part of the turn",
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",
     "empty": "no word is left once markup is removed",
-    "mended_times": "start and end were mended (order, or past the audio)",
+    "mended_times": "start and end, or those of words, were mended (order, overlap, past the audio)",
+    "mended_words": "an item of the transcript held several words, which share its time (recordings)",
+    "guessed_times": "the transcript gives no times: the turn is where its side speaks, by order and length",
     # alignments
     "poorly_aligned": "fewer than 80 % of the side's words were heard, or the median of their scores is low: another "
     "call's transcript, or sound that cannot be followed",

@@ -39,6 +39,8 @@ class Manifest:
     agent: str = "either"
     prompt_levels: tuple[float, ...] = (1.0,)
     """Weights of the prompts, least detailed first; drawn among those that a side has."""
+    prompt: str | None = None
+    """Role prompt of the agent, for recordings that bring none of their own."""
     domain: Domain | None = None
     path: Path | None = None
 

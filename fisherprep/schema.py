@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
 SIDES = ("a", "b")
@@ -71,15 +71,16 @@ class Table:
         return pa.schema(fields, metadata={"fisherprep.table": self.name, "fisherprep.version": str(SCHEMA_VERSION)})
 
     def from_rows(self, rows: list[dict]) -> pa.Table:
-        """Rows (dicts holding every column) as an Arrow table of this schema.
+        """Rows (dicts) as an Arrow table of this schema; a nullable column that a row leaves out is null.
 
         Raises:
-            ValueError: a row lacks a column or has one too many.
+            ValueError: a row lacks another column, or has one too many.
         """
         names = {c.name for c in self.columns}
+        needed = {c.name for c in self.columns if not c.nullable}
         for row in rows:
-            if row.keys() != names:
-                odd = sorted(names ^ row.keys())
+            if not needed <= row.keys() <= names:
+                odd = sorted((needed - row.keys()) | (row.keys() - names))
                 raise ValueError(f"table {self.name}: a row must hold exactly the declared columns; differs in {odd}")
         return pa.Table.from_pylist(rows, schema=self.schema)
 
@@ -177,8 +178,19 @@ TURNS = Table(
         Column("start_s", _F64, "start, from the beginning of the audio", "s"),
         Column("end_s", _F64, "end", "s"),
         Column("text", _S, "the transcript's own text"),
-        Column("words", pa.list_(pa.string()), "normalised words, as aligned and tokenised"),
+        Column(
+            "words",
+            pa.list_(pa.string()),
+            "the words, as aligned and tokenised: normalised, or as they are written where word_times is not null",
+        ),
         Column("flags", _FLAGS, "see the flags below"),
+        Column(
+            "word_times",
+            pa.list_(pa.struct([("start_s", _F64), ("end_s", _F64)])),
+            "times of the words, where the transcript gives them (recordings); null: align finds them",
+            "s",
+            nullable=True,
+        ),
     ),
 )
 
@@ -203,7 +215,8 @@ WORDS = Table(
         Column(
             "method",
             _S,
-            "pocketsphinx, ctc, between (placed between its neighbours), proportional (letters of the turn), synthesis",
+            "pocketsphinx, ctc, between (placed between its neighbours), proportional (letters of the turn), "
+            "synthesis, given (by the transcript)",
         ),
     ),
 )

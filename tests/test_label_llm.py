@@ -28,6 +28,7 @@ from fisherprep.llm.cache import AnswerFile
 from fisherprep.llm.endpoint import Endpoint
 from fisherprep.llm.servers import joined
 from fisherprep.llm.settings import Limits, Plan
+from fisherprep.schema import TABLES
 from fisherprep.workfolder import WorkFolder
 
 QUICK = Limits(concurrency=4, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.03)
@@ -99,6 +100,24 @@ def test_requests_carry_schema_and_sampling_and_share_their_beginning(work):
     assert body["response_format"]["type"] == "json_schema"
     assert len({r["messages"][0]["content"] for r in server.requests}) == 1
     assert len({call_of(r) for r in server.requests}) == CALLS
+
+
+def test_a_call_with_a_role_prompt_keeps_it_and_is_not_asked_about(tmp_path):
+    work = make_work(tmp_path / "work", 3)
+    (shard,) = work.done("ingest")
+    calls = work.read("conversations", shard).to_pylist()
+    calls[1] |= {"role_prompt": "You are Ida.", "agent_side": "b"}
+    record = work.done("ingest")[shard]
+    file = f"conversations/{shard}.parquet"
+    record.outputs[file] = work.write_table(file, TABLES["conversations"].from_rows(calls))
+    work.write_done("ingest", shard, record)
+    _, server = run(work, sound)
+    assert len(server.requests) == 2 and whole(work, 3)
+    own = rows(work)[2:4]
+    assert [(p["prompts"], p["labeler"], p["dropped"]) for p in own] == [
+        ([], "role", []),
+        (["You are Ida."], "role", []),
+    ]
 
 
 def test_a_second_run_asks_nothing_and_needs_no_server(work):

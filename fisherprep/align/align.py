@@ -2,6 +2,7 @@
 
 A turn in which the words are not found gets times in proportion to letters, method ``proportional``; why is counted. A
 call whose audio is gone or is no longer the file that was ingested gets no words at all, and a row in rejects.
+Words whose transcript gives their times (recordings) keep these, method ``given``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fisherprep.align.channel import Channel
 from fisherprep.align.choice import AlignerChoice, identity, load_aligner, located
 from fisherprep.align.confidence import alignment_row
 from fisherprep.align.confidence import counters as confidence_counters
+from fisherprep.align.given import GIVEN, add_given, has_times
 from fisherprep.align.turns import FoundTurn, Row, find_turns
 from fisherprep.corpus.audio import Audio
 from fisherprep.corpus.call_audio import read_call_audio
@@ -62,18 +64,20 @@ def align(work: WorkFolder, engine: Engine, aligner: AlignerChoice | None = None
 def process(payload: Row, config: Row) -> ShardResult:
     """The words of one shard's calls."""
     work, shard = WorkFolder.open(Path(payload["work"])), payload["shard"]
-    aligner = load_aligner(payload["aligner"])
     turns = work.read("turns", shard).to_pylist()
     result = ShardResult({"words": [], "alignments": []})
     for call in work.read("conversations", shard).to_pylist():
         own = [turn for turn in turns if turn["call_id"] == call["call_id"]]
+        if has_times(own):
+            add_given(call, own, result)
+            continue
         try:
             audio = _audio_of(work, call, own)
         except BadInput as err:
             row = reject("align", call["call_id"], err.reason, call["audio_file"], err.found, err.expected, err.fix)
             result.rejects.append(row)
             continue
-        _align_call(call, audio, own, aligner, result)
+        _align_call(call, audio, own, load_aligner(payload["aligner"]), result)
     return result
 
 
@@ -137,7 +141,7 @@ def _overall(work: WorkFolder, counters: Counter[str]) -> dict[str, Any]:
     """Figures that are no sums: the share of words heard, and how the sides' scores are spread."""
     overall: dict[str, Any] = {}
     if counters["words"]:
-        overall["coverage"] = counters["words: heard"] / counters["words"]
+        overall["coverage"] = (counters["words: heard"] + counters[f"words: {GIVEN}"]) / counters["words"]
     medians = work.read("alignments", columns=["score_median"])["score_median"].drop_null().to_numpy()
     for percent in (5, 50, 95) if len(medians) else ():
         overall[f"sides' median score, percentile {percent:02d}"] = float(np.quantile(medians, percent / 100))

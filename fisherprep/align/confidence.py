@@ -77,6 +77,21 @@ def alignment_row(
     }
 
 
+def given_row(call: Row, side: str, words: Sequence[Span]) -> Row:
+    """The row of one side whose words came with their times: all are believed.
+
+    Args:
+        call: its row in conversations.
+        side: a or b.
+        words: start and end of the side's words, in order.
+    """
+    spans = [_Unknown(s["start_s"], s["end_s"], UNTRANSCRIBED) for s in call[f"untranscribed_{side}"] or ()]
+    unknown = _apart(_clipped(_rounded(spans, int(call["duration_s"] * 1000) / 1000), words))
+    row: Row = {"call_id": call["call_id"], "side": side, "num_words": len(words), "flags": []}
+    row |= {"coverage": 1.0 if words else None, "score_p05": None, "score_median": None}
+    return row | {"unknown": [vars(span) for span in unknown]}
+
+
 def doubt(found: FoundTurn, limits: ScoreLimits) -> str | None:
     """Why a turn's words are not to be believed; None: they are."""
     score = turn_score(found.words)

@@ -36,7 +36,11 @@ def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
 
 @click.command()
 @work_argument
-@click.option("--labeler", type=click.Choice(["topic"]), help="topic: prompts from the topic table, without a model.")
+@click.option(
+    "--labeler",
+    type=click.Choice(["topic"]),
+    help="topic: role prompts that came with the calls, else prompts from the topic table; no model.",
+)
 @click.option("--model", metavar="NAME", help="Model that writes the prompts: hub repository or folder. Starts vLLM.")
 @click.option(
     "--server",

@@ -56,19 +56,23 @@ class CallFiles(NamedTuple):
         return [[[file.mark for file in files] for files in self.audio], [file.mark for file in self.transcripts]]
 
 
-class _Sound(NamedTuple):
+class Sound(NamedTuple):
+    """The audio taken for a call."""
+
     sources: Sources
     parts: list[Audio]
     """one of both sides, or one a side"""
     audio: Audio
 
 
-class _Told(NamedTuple):
+class Told(NamedTuple):
+    """The transcript taken for a call."""
+
     source: SourceFile
-    transcript: Transcript
+    transcriber: str
     turns: list[Turn]
-    odd: list[tuple[int, BadInput]]
-    """what is wrong in its lines"""
+    odd: list[tuple[str, BadInput]]
+    """what is wrong in it, by place: a line's number"""
     corrections: Counter[str]
 
 
@@ -83,12 +87,36 @@ def ingest_call(row: dict[str, Any], files: CallFiles, options: Options, result:
     """
     call_id = row["call_id"]
     errata = load_errata().get(call_id, ()) if options.errata else ()
-    sound, refused = _read_audio(files.audio, options)
+    sound, refused = read_sound(files.audio, options)
     told = None
     if sound:
         listed = row["transcriber"]
         told, refused_texts = _read_text(files.transcripts, call_id, listed, errata, sound.audio.duration_s)
         refused |= refused_texts
+    listed_bad = any(erratum.do == "flag" for erratum in errata)
+    flagged = row | {"flags": [*row["flags"], *(["listed_bad_audio"] if listed_bad else [])]}
+    add_call(flagged, sound, told, refused, options, result)
+
+
+def add_call(
+    row: dict[str, Any],
+    sound: Sound | None,
+    told: Told | None,
+    refused: Refusals,
+    options: Options,
+    result: ShardResult,
+) -> None:
+    """Add a call's rows, rejects and counts to the result; no rows where audio or transcript is None.
+
+    Args:
+        row: what is known of the call without its files.
+        sound: its audio.
+        told: its transcript.
+        refused: what is wrong with the files that were not taken.
+        options: whether channels are checked.
+        result: of the shard.
+    """
+    call_id = row["call_id"]
     result.rejects.extend(err.row(call_id, place) for place, err in refused.items())
     if not (sound and told):
         return
@@ -98,14 +126,7 @@ def ingest_call(row: dict[str, Any], files: CallFiles, options: Options, result:
     if refused:
         _no_longer_duplicates(result, call_id, {sound.sources[0].relative, place})
     conversation = _conversation(row, sound, told)
-    found = {
-        "lossy_audio": is_lossy(sound.audio),
-        "listed_bad_audio": any(erratum.do == "flag" for erratum in errata),
-        "spare_file": bool(refused),
-        "audio_ends_early": sum(err.reason == OUTSIDE_AUDIO for _, err in told.odd) > 1,
-    }
-    raised = [*dict.fromkeys(sound.audio.flags), *(flag for flag, holds in found.items() if holds)]
-    conversation["flags"] = [*row["flags"], *raised]
+    conversation["flags"] = [*row["flags"], *_flags(sound, told, spare=bool(refused))]
     if options.checks:
         conversation = checked(conversation, sound.audio.samples, sound.audio.rate_hz, told.turns)
     result.rows["conversations"].append(conversation)
@@ -114,7 +135,7 @@ def ingest_call(row: dict[str, Any], files: CallFiles, options: Options, result:
     _count(result, conversation, told.turns)
 
 
-def _read_audio(candidates: list[Sources], options: Options) -> tuple[_Sound | None, Refusals]:
+def read_sound(candidates: list[Sources], options: Options) -> tuple[Sound | None, Refusals]:
     """The first sound candidate, else the first that the options let pass."""
     refused: Refusals = {}
     ways = dict.fromkeys([(False, True), (options.salvage, options.verify_checksum)])
@@ -127,13 +148,13 @@ def _read_audio(candidates: list[Sources], options: Options) -> tuple[_Sound | N
             refused[place] = err.with_traceback(None)  # which would keep the samples
         else:
             refused.pop(place, None)
-            return _Sound(sources, parts, audio), refused
+            return Sound(sources, parts, audio), refused
     return None, refused
 
 
 def _read_text(
     candidates: list[SourceFile], call_id: str, listed: str | None, errata: tuple[Erratum, ...], duration_s: float
-) -> tuple[_Told | None, Refusals]:
+) -> tuple[Told | None, Refusals]:
     """The first candidate with a turn that can be used."""
     refused: Refusals = {}
     for source in candidates:
@@ -141,18 +162,20 @@ def _read_text(
             transcript = _read_transcript(Path(source.path), call_id, listed)
             corrections = apply_errata(transcript, errata)
             turns, outside = place_turns(transcript, duration_s)
-            odd = sorted([*transcript.odd, *outside], key=lambda item: item[0])
+            odd = [
+                (str(line or ""), err) for line, err in sorted([*transcript.odd, *outside], key=lambda item: item[0])
+            ]
             if not turns:
                 found = f"{len(odd)} unusable lines" if source.size else "a file of 0 bytes"
                 raise BadInput("no_turns", found, "one utterance or more", FIX_FILE)
         except BadInput as err:
             refused[source.relative] = err.with_traceback(None)
         else:
-            return _Told(source, transcript, turns, odd, corrections), refused
+            return Told(source, transcript.transcriber, turns, odd, corrections), refused
     return None, refused
 
 
-def _mendings(call_id: str, sound: _Sound) -> list[dict[str, Any]]:
+def _mendings(call_id: str, sound: Sound) -> list[dict[str, Any]]:
     place = " + ".join(file.relative for file in sound.sources)
     expected = "a file that needs no mending"
     return [
@@ -169,6 +192,15 @@ def _no_longer_duplicates(result: ShardResult, call_id: str, taken: set[str]) ->
         for note in result.rejects
         if (note["call_id"], note["reason"]) != (call_id, DUPLICATE) or note["place"] not in taken
     ]
+
+
+def _flags(sound: Sound, told: Told, spare: bool) -> list[str]:
+    found = {
+        "lossy_audio": is_lossy(sound.audio),
+        "spare_file": spare,
+        "audio_ends_early": sum(err.reason == OUTSIDE_AUDIO for _, err in told.odd) > 1,
+    }
+    return [*dict.fromkeys(sound.audio.flags), *(flag for flag, holds in found.items() if holds)]
 
 
 def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:
@@ -190,7 +222,7 @@ def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript
     return transcript
 
 
-def _conversation(row: dict[str, Any], sound: _Sound, told: _Told) -> dict[str, Any]:
+def _conversation(row: dict[str, Any], sound: Sound, told: Told) -> dict[str, Any]:
     first, *second = sound.sources
     parts, audio = sound.parts, sound.audio
     return row | {
@@ -206,7 +238,7 @@ def _conversation(row: dict[str, Any], sound: _Sound, told: _Told) -> dict[str, 
         "num_samples": audio.samples.shape[1],
         "duration_s": audio.duration_s,
         "transcript_file": told.source.relative,
-        "transcriber": told.transcript.transcriber,
+        "transcriber": told.transcriber,
     }
 
 
@@ -220,6 +252,7 @@ def _turn_row(call_id: str, number: int, turn: Turn) -> dict[str, Any]:
         "text": turn.text,
         "words": turn.words,
         "flags": turn.flags,
+        "word_times": turn.word_times and [{"start_s": start_s, "end_s": end_s} for start_s, end_s in turn.word_times],
     }
 
 

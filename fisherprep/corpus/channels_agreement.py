@@ -110,6 +110,12 @@ def untranscribed(own: Mask, turns: Iterable[Spoken], side: str) -> list[Region]
     return regions
 
 
+def stretches(own: Mask, min_burst_s: float, max_gap_s: float) -> list[Region]:
+    """Stretches of a channel's speech ``[F]``: without shorter bursts, and across pauses that are no longer."""
+    runs = _runs(_close_gaps(_drop_short(own, min_burst_s), max_gap_s))
+    return [(round(int(first) * FRAME_S, 2), round(int(last) * FRAME_S, 2)) for first, last in runs]
+
+
 def turn_mask(turns: Iterable[Spoken], num_frames: int, padding_s: float = 0.0) -> Mask:
     """[C, F] frames inside the turns of each side, made longer by ``padding_s`` at both ends."""
     mask = np.zeros((len(SIDES), num_frames), bool)

@@ -49,10 +49,22 @@ def ingest(
     release = scan(roots)
     plan = make_plan(release, read_tables(release), split, name)
     work = WorkFolder.create(out, name, [str(root) for root in release.roots])
+    return run_ingest(work, CALLS, _shards(plan, release, options), vars(options), plan.release_notes, engine)
+
+
+def run_ingest(
+    work: WorkFolder,
+    stage: Stage,
+    shards: list[Shard],
+    config: dict[str, Any],
+    release_notes: list[dict[str, Any]],
+    engine: Engine,
+) -> StageSummary:
+    """Run a stage that ingests calls, write what belongs to no call into rejects, and write the report."""
     with work.lock(STAGE):
-        summary = run_stage(work, CALLS, _shards(plan, release, options), vars(options), engine)
-        if plan.release_notes or work.done(RELEASE.name):
-            notes = [Shard("notes", plan.release_notes, plan.release_notes)] if plan.release_notes else []
+        summary = run_stage(work, stage, shards, config, engine)
+        if release_notes or work.done(RELEASE.name):
+            notes = [Shard("notes", release_notes, release_notes)] if release_notes else []
             summary = _together(summary, run_stage(work, RELEASE, notes, {}, engine))
         write_report(work, summary)
     return summary

@@ -57,12 +57,12 @@ def scan(roots: list[Path]) -> Release:
         ValueError: a root is no folder, is given twice or holds nothing of a release; or all together hold no audio,
             or no transcript.
     """
-    roots = _checked(roots)
+    roots = checked_roots(roots)
     index = _Index()
     entered: set[tuple[int, int]] = set()
     for number, root in enumerate(roots):
         found, endings = index.found, Counter(index.endings)
-        for relative, name in _walk(str(root), entered, index.notes):
+        for relative, name in walk(str(root), entered, index.notes):
             index.add(number, str(root), relative, name)
         if index.found == found:
             raise _nothing_found([root], "neither audio, transcripts nor tables", index.endings - endings)
@@ -74,14 +74,19 @@ def scan(roots: list[Path]) -> Release:
     return release
 
 
-def _checked(roots: list[Path]) -> list[Path]:
+def checked_roots(roots: list[Path]) -> list[Path]:
+    """The roots without links.
+
+    Raises:
+        ValueError: one is no folder, or lies in another.
+    """
     if not roots:
         raise ValueError("no release folder given; expected one or more, such as /ldc/fisher")
     resolved: list[Path] = []
     for root in roots:
         if not root.is_dir():
             what = "is a file; unpack it and give the folder" if root.exists() else "no such folder"
-            raise ValueError(f"{root}: {what}; expected a folder of a Fisher release")
+            raise ValueError(f"{root}: {what}; expected a folder of recordings or of a Fisher release")
         real = root.resolve()
         for other in resolved:
             if real == other or other in real.parents or real in other.parents:
@@ -99,7 +104,7 @@ def _nothing_found(roots: list[Path], what: str, endings: Counter[str]) -> Value
     )
 
 
-def _walk(root: str, entered: set[tuple[int, int]], notes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def walk(root: str, entered: set[tuple[int, int]], notes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """(path below the root, name) of all files; each folder once, real ones before links, in alphabetical order."""
     stack = [""]
     while stack:
@@ -113,7 +118,7 @@ def _walk(root: str, entered: set[tuple[int, int]], notes: list[dict[str, Any]])
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda e: (e.is_symlink(), e.name))
         except OSError as err:
-            notes.append(_unreadable(below or ".", err))
+            notes.append(unreadable(below or ".", err))
             continue
         folders = []
         for entry in entries:
@@ -134,7 +139,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _unreadable(place: str, err: OSError) -> dict[str, Any]:
+def unreadable(place: str, err: OSError) -> dict[str, Any]:
+    """A note of a file or folder that cannot be looked at."""
     found = err.strerror or str(err)
     return problem(None, "unreadable", place, found, "a readable file or folder", "check links and permissions")
 
@@ -165,9 +171,9 @@ class _Index:
                 self.strays[relative.rpartition("/")[0] or ".", os.path.splitext(name)[1].lower()].append(name)
             return
         try:
-            file = _source(number, root, relative)
+            file = source_file(number, root, relative)
         except OSError as err:
-            self.notes.append(_unreadable(relative, err))
+            self.notes.append(unreadable(relative, err))
             return
         self.found += 1
         if audio:
@@ -198,7 +204,12 @@ class _Index:
         return release
 
 
-def _source(number: int, root: str, relative: str) -> SourceFile:
+def source_file(number: int, root: str, relative: str) -> SourceFile:
+    """The file ``relative`` below root ``number``.
+
+    Raises:
+        OSError: it is no plain file, or its path cannot be written down.
+    """
     path = os.path.join(root, relative)
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):

@@ -76,6 +76,8 @@ class Turn(NamedTuple):
     text: str
     words: list[str]
     flags: list[str]
+    word_times: list[tuple[float, float]] | None = None
+    """start and end of each word in seconds, where the transcript gives them"""
 
 
 def parse_transcript(raw: bytes) -> Transcript:

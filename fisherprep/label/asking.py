@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fisherprep.label.exchange import Exchange, Pending, Settled
+from fisherprep.label.role import has_role
 from fisherprep.llm.cache import AnswerFile, Reply
 from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
 from fisherprep.llm.servers import Servers
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _SWITCH_S = 0.0005
-CALL_COLUMNS = ["call_id", "topic_title", "topic_text"]
+CALL_COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_side"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
 CallRows = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
@@ -113,12 +114,13 @@ class Asking:
         """Read a shard and see what is still to be asked about its calls."""
         file = AnswerFile.of(self.work, shard.name)
         replies = file.answered()
-        exchanges = [Exchange(*rows, self.plan) for rows in read_calls(self.work, shard.name)]
+        calls = read_calls(self.work, shard.name)
+        exchanges = [Exchange(*rows, self.plan) for rows in calls if not has_role(rows[0])]
         steps = [(exchange, exchange.step(replies)) for exchange in exchanges]
         settled = [step for _, step in steps if isinstance(step, Settled)]
         self.known += sum(1 for step in settled if step.key)
         pending = [(exchange, step) for exchange, step in steps if isinstance(step, Pending)]
-        return _OpenShard(shard, file, replies, len(exchanges), pending, len(pending))
+        return _OpenShard(shard, file, replies, len(calls), pending, len(pending))
 
 
 @contextmanager

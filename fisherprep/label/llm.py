@@ -20,6 +20,7 @@ from fisherprep.label.asking import Asking, CallRows, Connect, read_calls
 from fisherprep.label.exchange import INVALID_ANSWER, NO_TURNS, OK, Exchange, Pending, Settled, budget_tokens
 from fisherprep.label.instruction import INSTRUCTION_VERSION
 from fisherprep.label.personas import persona_row
+from fisherprep.label.role import has_role, role_persona
 from fisherprep.label.tokens import prompt_counter
 from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, AnswerFile
 from fisherprep.llm.client import Traffic
@@ -105,6 +106,12 @@ def process(payload: dict[str, Any], config: dict[str, Any]) -> ShardResult:
     count_tokens = _COUNTER(payload["checkpoint"])
     result = ShardResult({"personas": []})
     for rows in read_calls(work, payload["shard"]):
+        if has_role(rows[0]):  # its prompt came with it, and no model is asked
+            personas = [role_persona(rows[0], side) for side in SIDES]
+            result.rows["personas"] += personas
+            result.counters.update(sides=len(personas))
+            result.counters.update(f"status: {persona['status']}" for persona in personas)
+            continue
         step = Exchange(*rows, plan).step(replies)
         if isinstance(step, Pending):
             step = Settled(NO_ANSWER, None, step.key, "the answer is no longer in the work folder's .label/answers")
@@ -150,5 +157,5 @@ def _reject(rows: CallRows, step: Settled, plan: Plan) -> dict[str, Any]:
 
 
 LABEL = Stage(
-    "label", 1, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
+    "label", 2, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
 )  # fmt: skip

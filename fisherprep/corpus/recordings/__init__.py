@@ -1,0 +1,1 @@
+"""Recordings of one's own: stereo files with transcripts, as conversations and turns (docs/recordings.md)."""
