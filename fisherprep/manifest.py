@@ -7,32 +7,25 @@ level is drawn; a domain's manifest also says what to synthesise. Unknown keys a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from fisherprep.domain import Domain, check_domain
+from fisherprep.strict_yaml import Node, build, read_yaml
 
 DEFAULT_DIR = "manifests"
 AGENTS = ("a", "b", "either")
+SPLIT_BY = ("speaker", "script", "facts")
 
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Shares of calls held out; see ``splits.py`` for the rule."""
+    """Shares of calls held out. By ``speaker`` (recordings) and ``script``: see ``splits.py``; by ``facts`` (a domain
+    with a grammar): see ``speech/dialogues.py``."""
 
     by: str = "speaker"
     valid: float = 0.05
     test: float = 0.05
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Domain:
-    """What to synthesise: script files beside the manifest, the role names in them, how many dialogues."""
-
-    scripts: str
-    agent_role: str
-    user_role: str
-    dialogues: int = 20
     seed: int = 0
 
 
@@ -54,27 +47,15 @@ def load_manifest(path: Path) -> Manifest:
     """Read one manifest.
 
     Raises:
-        ValueError: the file is missing, is not YAML, has an unknown or missing key, or a value out of range.
+        ValueError: the file is missing, is not YAML, has an unknown or missing key, or a value out of range; the
+            message has the file, the line and the key.
     """
-    import yaml
-
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        node = read_yaml(path)
     except FileNotFoundError as err:
         raise ValueError(f"{path}: no such manifest") from err
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
-        raise ValueError(f"{path}: cannot be read as YAML ({err})") from err
-    data = _mapping(data, path, "")
-    if "split" in data:
-        data["split"] = _build(SplitRule, data["split"], path, "split")
-    if data.get("domain") is not None:
-        data["domain"] = _build(Domain, data["domain"], path, "domain")
-    if "prompt_levels" in data:
-        if not isinstance(data["prompt_levels"], list):
-            raise ValueError(f"{path}: prompt_levels: expected a list of weights, found {data['prompt_levels']!r}")
-        data["prompt_levels"] = tuple(data["prompt_levels"])
-    manifest = _build(Manifest, data, path, "", path=path)
-    _validate(manifest, path)
+    manifest = build(Manifest, node, path=path)
+    _check(manifest, node)
     return manifest
 
 
@@ -94,62 +75,28 @@ def find_manifest(name: str, directory: Path) -> Manifest:
     return manifest
 
 
-def _mapping(value: Any, path: Path, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: {where or 'the file'}: expected keys and values, found {value!r}")
-    return dict(value)
-
-
-def _build(cls: Any, value: Any, file: Path, where: str, **extra: Any) -> Any:
-    data = _mapping(value, file, where)
-    known = {f.name for f in fields(cls)} - {"path"}
-    if unknown := sorted(map(str, data.keys() - known)):
-        raise ValueError(
-            f"{file}: {where or 'the file'}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}"
-        )
-    try:
-        return cls(**data, **extra)
-    except TypeError as err:
-        raise ValueError(f"{file}: {where or 'the file'}: {str(err).split('__init__() ')[-1]}") from err
-
-
-def _validate(m: Manifest, path: Path) -> None:
-    def need(ok: bool, what: str, found: Any, expected: str) -> None:
-        if not ok:
-            raise ValueError(f"{path}: {what}: found {found!r}, expected {expected}")
-
-    def number(x: Any) -> bool:
-        return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
-
-    for key in ("name", "tables"):
-        need(isinstance(getattr(m, key), str) and bool(getattr(m, key)), key, getattr(m, key), "a text")
-    need(m.agent in AGENTS, "agent", m.agent, "a, b or either")
-    levels = m.prompt_levels
-    need(
-        len(levels) > 0 and all(number(w) and w >= 0 for w in levels) and sum(levels) > 0,
-        "prompt_levels",
-        list(levels),
-        "weights of 0 or more, at least one above 0",
-    )
-    for key in ("valid", "test"):
-        share = getattr(m.split, key)
-        need(number(share) and 0 <= share < 0.5, f"split.{key}", share, "a share from 0 to below 0.5")
-    need(m.split.by in ("speaker", "script"), "split.by", m.split.by, "speaker or script")
-    need(isinstance(m.split.seed, int), "split.seed", m.split.seed, "a whole number")
+def _check(m: Manifest, node: Node) -> None:
+    """What types cannot say."""
+    keys = node.mapping()
+    if m.agent not in AGENTS:
+        keys["agent"].fail("a, b or either")
+    if "prompt_levels" in keys:
+        weights = m.prompt_levels
+        if not weights or not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
+            keys["prompt_levels"].fail("weights of 0 or more, at least one above 0")
+    if "split" in keys:
+        _check_split(m, keys["split"].mapping())
     if m.domain:
-        for key in ("scripts", "agent_role", "user_role"):
-            text = getattr(m.domain, key)
-            need(isinstance(text, str) and bool(text.strip()), f"domain.{key}", text, "a text")
-        need(type(m.domain.seed) is int, "domain.seed", m.domain.seed, "a whole number")
-        need(
-            isinstance(m.domain.dialogues, int) and m.domain.dialogues > 0,
-            "domain.dialogues",
-            m.domain.dialogues,
-            "1 or more",
-        )
-        need(
-            m.domain.agent_role != m.domain.user_role,
-            "domain.user_role",
-            m.domain.user_role,
-            "another name than agent_role",
-        )
+        check_domain(m.domain, keys["domain"])
+        if m.split.by == "facts" and m.domain.grammar is None:
+            keys["split"].fail("by: script, since the domain has no grammar that draws fact sheets", found="by: facts")
+        if m.split.by == "script" and m.domain.grammar is not None:
+            keys["split"].fail("by: facts, since the domain draws fact sheets for a grammar", found="by: script")
+
+
+def _check_split(m: Manifest, keys: dict[str, Node]) -> None:
+    for key in ("valid", "test"):
+        if key in keys and not 0 <= getattr(m.split, key) < 0.5:
+            keys[key].fail("a share from 0 to below 0.5")
+    if m.split.by not in SPLIT_BY:
+        keys["by"].fail("speaker, script or facts")

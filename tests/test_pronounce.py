@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.align.numbers import spoken_numbers
 from fisherprep.align.pronounce import MAX_PRONUNCIATIONS, VOWELS, pronounce
 from fisherprep.align.spelling import LETTER_NAMES, PHONES, sounds
 from fisherprep.corpus.normalize import normalize
+from fisherprep.numbers import spoken_numbers
 
 Lookup = Callable[[str], str | None]
 

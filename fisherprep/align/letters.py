@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fisherprep.align.numbers import spoken_numbers
 from fisherprep.align.pronounce import DIGIT_RUNS, INITIALISM, MAX_LETTERS
+from fisherprep.numbers import spoken_numbers
 
 
 def spoken_words(word: str) -> list[str]:

@@ -27,8 +27,8 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import islice, product
 
-from fisherprep.align.numbers import spoken_numbers
 from fisherprep.align.spelling import LETTER_NAMES, PHONES, sounds
+from fisherprep.numbers import spoken_numbers
 
 Pronunciation = tuple[str, ...]
 Lookup = Callable[[str], str | None]

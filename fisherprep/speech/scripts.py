@@ -14,13 +14,14 @@
 The first paragraph is the prompt of the agent's role, usually in PersonaPlex's service form (``You work for <Company>
 which is a <business> and your name is <Name>. Information: <facts>.``; NVIDIA/personaplex, README.md). A line without a
 role goes on with the line above it; a blank line ends that. Words in brackets (``[sighs]``, ``(pause)``, ``*laughs*``)
-are directions: they stay in the text and are not spoken.
+are directions: they stay in the text and are not spoken. ``(pause)`` after the role: its line comes after a long
+silence.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fisherprep.speech.lexicon import spoken_units
@@ -31,11 +32,17 @@ _MARKS = {
     "interrupts": "interruption",
     "interrupting": "interruption",
     "interruption": "interruption",
+    "pause": "pause",
 }
 _PROMPT = re.compile(r"prompt\s*:\s*(.*)", re.IGNORECASE)
 _SOME_ROLE = re.compile(r"[A-Za-z][\w'.-]*(?: [\w'.-]+){0,2}\s*(?:\([^()]*\))?\s*:(?:\s.*)?")
 """What looks like the start of an utterance, whoever speaks; a continued line that looks so has to be indented."""
 _DIRECTION = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*|<[^<>]*>")
+SERVICE_FORM = re.compile(
+    r"You work for (?P<company>.+?) which is (?:an? )?(?P<business>.+?) and your name is (?P<name>[^.]+?)\.(?: |$)"
+)
+"""The start of a service prompt."""
+_FOLDERS = ("train", "valid", "test")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -47,7 +54,7 @@ class ScriptLine:
     """line of the file where it starts, from 1"""
     role: str
     kind: str
-    """turn, backchannel or interruption"""
+    """turn, backchannel, interruption or pause (a turn after a long silence)"""
     text: str
     """as it is written, on one line"""
     words: tuple[str, ...]
@@ -61,6 +68,16 @@ class Script:
     name: str
     prompt: str
     lines: tuple[ScriptLine, ...]
+    file: str = ""
+    """where it was read from, relative to its folder"""
+    split: str | None = None
+    """the split that its folder stands for"""
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Company and agent, where the prompt has the service form."""
+        found = SERVICE_FORM.match(self.prompt)
+        return (found["company"], found["name"]) if found else ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,29 @@ def read_script(path: Path, roles: tuple[str, str]) -> Script | list[Problem]:
     return parse_script(text, path.name, roles)
 
 
+def read_scripts(folder: Path, roles: tuple[str, str]) -> tuple[list[Script], list[Problem]]:
+    """The scripts of a folder, and what is wrong with the others.
+
+    Files lie in the folder itself or in its subfolders ``train``, ``valid`` and ``test``, which are then their splits.
+
+    Raises:
+        ValueError: there is no file.
+    """
+    files = [(None, file) for file in sorted(folder.glob("*.txt"))]
+    files += [(split, file) for split in _FOLDERS for file in sorted((folder / split).glob("*.txt"))]
+    if not files:
+        raise ValueError(f"{folder}: found no script, expected files *.txt with 'Prompt:' and lines of both roles")
+    scripts: list[Script] = []
+    problems: list[Problem] = []
+    for split, file in files:
+        parsed = read_script(file, roles)
+        if isinstance(parsed, Script):
+            scripts.append(replace(parsed, file=file.relative_to(folder).as_posix(), split=split))
+        else:
+            problems += parsed
+    return scripts, problems
+
+
 def parse_script(text: str, name: str, roles: tuple[str, str]) -> Script | list[Problem]:
     """Parse a script.
 
@@ -100,6 +140,11 @@ def parse_script(text: str, name: str, roles: tuple[str, str]) -> Script | list[
     if parser.problems:
         return parser.problems
     return Script(Path(name).stem, parser.prompt, tuple(lines))
+
+
+def spoken_words(text: str) -> tuple[str, ...]:
+    """The words of a line that are spoken: all but directions and marks that stand alone."""
+    return tuple(w for w in _DIRECTION.sub(" ", text).split() if spoken_units(w))
 
 
 @dataclass
@@ -174,7 +219,7 @@ class _Parser:
 
     def _line(self, utterance: _Paragraph) -> ScriptLine:
         text = " ".join(utterance.text.split())
-        words = tuple(w for w in _DIRECTION.sub(" ", text).split() if spoken_units(w))
+        words = spoken_words(text)
         if not words:
             self._refuse(utterance.number, text, "at least one word that can be spoken", "write what is said")
         return ScriptLine(utterance.number, utterance.role, utterance.kind, text, words)

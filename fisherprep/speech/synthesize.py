@@ -1,7 +1,7 @@
 """The ``synthesize`` stage: domain scripts spoken by two voices, as every table from conversations to personas.
 
-A dialogue is a script, a pair of voices and a seed for its timing; its audio lies in WORK/audio (24 kHz, two channels).
-All dialogues of a script are in one split, and no voice is in two splits.
+A dialogue is a script (``dialogues.py`` says which), a pair of voices and a seed for its timing; its audio lies in
+WORK/audio (24 kHz, two channels). No voice is in two splits.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from fisherprep.domain import Domain
 from fisherprep.engine import Engine
-from fisherprep.manifest import Domain, Manifest
+from fisherprep.manifest import Manifest
 from fisherprep.schema import CODEC_RATE_HZ, CONVERSATIONS, SIDES
 from fisherprep.speech.channel import wideband
+from fisherprep.speech.dialogues import Dialogue, Planned, domain_of, plan_dialogues
 from fisherprep.speech.espeak import Voice, voices
-from fisherprep.speech.scripts import Problem, Script, read_script
 from fisherprep.speech.timeline import Line, Placed, Timing, render
-from fisherprep.splits import assign_splits
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage
-from fisherprep.workfolder import WorkFolder, check_id, sha256_file, shard_of
+from fisherprep.workfolder import WorkFolder, sha256_file, shard_of
 
 _AUDIO = "audio"
 _HELD_OUT = ("test", "valid")
@@ -45,28 +45,16 @@ def synthesize(manifest: Manifest, out: Path, dialogues: int | None, seed: int |
         ValueError: the manifest has no domain, its scripts are missing or all unusable, espeak-ng is not installed, the
             number of dialogues is not positive, or ``out`` holds another dataset.
     """
-    domain = _domain(manifest)
-    count = domain.dialogues if dialogues is None else dialogues
-    if count < 1:
-        raise ValueError(f"dialogues: found {count}, expected 1 or more")
+    domain = domain_of(manifest)
     seed = domain.seed if seed is None else seed
-    scripts, problems = _read_scripts(manifest, domain)
+    planned = plan_dialogues(manifest, domain.dialogues if dialogues is None else dialogues, seed)
     config = {"timing": asdict(Timing()), "synthesiser": f"espeakng-loader {_loader_version()}"}
-    plans = _plan(manifest, domain, scripts, count, seed)
+    plans = _plans(manifest, domain, planned.dialogues, seed)
     work = WorkFolder.create(out, manifest.name, roots=[_AUDIO])
     with work.lock("synthesize"):
-        summary = run_stage(work, STAGE, _shards(work, plans, problems), config, engine)
+        summary = run_stage(work, STAGE, _shards(work, plans, planned), config, engine)
         _remove_other_audio(work)
     return summary
-
-
-def _domain(manifest: Manifest) -> Domain:
-    if manifest.domain is None:
-        raise ValueError(
-            f"{manifest.path or manifest.name}: has no 'domain', so there is nothing to synthesise; expected scripts, "
-            "agent_role and user_role under 'domain:', as manifests/coffee.yaml has them"
-        )
-    return manifest.domain
 
 
 def _loader_version() -> str:
@@ -76,48 +64,28 @@ def _loader_version() -> str:
         raise ValueError("speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'") from err
 
 
-def _read_scripts(manifest: Manifest, domain: Domain) -> tuple[list[Script], list[Problem]]:
-    folder = (manifest.path.parent if manifest.path else Path()) / domain.scripts
-    files = sorted(folder.glob("*.txt"))
-    if not files:
-        raise ValueError(f"{folder}: found no script, expected files *.txt with 'Prompt:' and lines of both roles")
-    scripts, problems = [], []
-    for file in files:
-        parsed = read_script(file, (domain.agent_role, domain.user_role))
-        if isinstance(parsed, Script):
-            scripts.append(parsed)
-        else:
-            problems += parsed
-    if not scripts:
-        p = problems[0]
-        raise ValueError(
-            f"{folder}: no script can be used; {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}"
-        )
-    return scripts, problems
-
-
-def _plan(manifest: Manifest, domain: Domain, scripts: list[Script], count: int, seed: int) -> list[dict[str, Any]]:
+def _plans(manifest: Manifest, domain: Domain, dialogues: list[Dialogue], seed: int) -> list[dict[str, Any]]:
     """One JSON-able dictionary a dialogue: all that its sound and rows depend on."""
-    ids = [check_id(f"{manifest.name}_{index:04d}") for index in range(count)]
-    chosen = {call_id: scripts[index % len(scripts)] for index, call_id in enumerate(ids)}
     rule = manifest.split
-    splits = assign_splits({i: [s.name] for i, s in chosen.items()}, rule.valid, rule.test, rule.seed)
     casts = _casts(rule.valid, rule.test, rule.seed)
     agent = manifest.agent if manifest.agent in SIDES else SIDES[0]
     plans = []
-    for call_id, script in chosen.items():
-        cast = casts.get(splits[call_id], casts["train"])
-        pair = _rng(seed, call_id, "voices").choice(len(cast), size=2, replace=False)
+    for dialogue in dialogues:
+        cast = casts.get(dialogue.split, casts["train"])
+        pair = _rng(seed, dialogue.call_id, "voices").choice(len(cast), size=2, replace=False)
         plans.append(
             {
-                "call_id": call_id,
+                "call_id": dialogue.call_id,
                 "corpus": manifest.name,
-                "split": splits[call_id],
+                "split": dialogue.split,
                 "seed": seed,
                 "agent": agent,
                 "agent_role": domain.agent_role,
-                "script_file": f"{domain.scripts}/{script.name}.txt",
-                "script": asdict(script),
+                "script_file": dialogue.origin,
+                "source": dialogue.source,
+                "scenario": dialogue.scenario,
+                "script": asdict(dialogue.script),
+                "prompts": list(dialogue.prompts),
                 "voices": {side: asdict(cast[i]) for side, i in zip(SIDES, pair, strict=True)},
             }
         )
@@ -140,15 +108,19 @@ def _rng(seed: int, call_id: str, what: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def _shards(work: WorkFolder, plans: list[dict[str, Any]], problems: list[Problem]) -> Iterator[Shard]:
-    """Dialogues by shard; what is wrong with scripts is noted with the first shard."""
-    rejects = [reject("synthesize", None, "bad_script", p.place, p.found, p.expected, p.fix) for p in problems]
+def _shards(work: WorkFolder, plans: list[dict[str, Any]], planned: Planned) -> Iterator[Shard]:
+    """Dialogues by shard; what was dropped, and the counts of the plan, are noted with the first shard."""
+    rejects = [
+        reject("synthesize", d.call_id, d.reason, d.problem.place, d.problem.found, d.problem.expected, d.problem.fix)
+        for d in planned.dropped
+    ]
+    counters = dict(sorted(planned.counters.items()))
     by_name: dict[str, list[dict[str, Any]]] = {}
     for plan in plans:
         by_name.setdefault(shard_of(plan["call_id"]), []).append(plan)
     for name, group in by_name.items():
-        yield Shard(name, inputs=[group, rejects], payload=(work, group, rejects))
-        rejects = []
+        yield Shard(name, inputs=[group, rejects, counters], payload=(work, group, rejects, counters))
+        rejects, counters = [], {}
 
 
 def _remove_other_audio(work: WorkFolder) -> None:
@@ -160,8 +132,8 @@ def _remove_other_audio(work: WorkFolder) -> None:
 
 
 def _process(payload: Any, config: dict[str, Any]) -> ShardResult:
-    work, plans, rejects = payload
-    result = ShardResult(rows={table: [] for table in STAGE.tables}, rejects=list(rejects))
+    work, plans, rejects, counters = payload
+    result = ShardResult({table: [] for table in STAGE.tables}, list(rejects), Counter(counters))
     for plan in plans:
         try:
             _speak(work, plan, result)
@@ -180,7 +152,7 @@ def _process(payload: Any, config: dict[str, Any]) -> ShardResult:
     return result
 
 
-STAGE = Stage("synthesize", 2, ("conversations", "turns", "words", "alignments", "personas"), _process)
+STAGE = Stage("synthesize", 3, ("conversations", "turns", "words", "alignments", "personas"), _process)
 
 
 def _speak(work: WorkFolder, plan: dict[str, Any], result: ShardResult) -> None:
@@ -202,7 +174,7 @@ def _speak(work: WorkFolder, plan: dict[str, Any], result: ShardResult) -> None:
         result.rows["turns"].append(_turn(call_id, turn, placed, script["lines"][placed.line]["text"]))
         result.rows["words"] += _words(call_id, turn, placed)
     result.rows["alignments"] += [_alignment(call_id, side, in_time) for side in SIDES]
-    result.rows["personas"] += [_persona(call_id, side, script["prompt"] if side == agent else None) for side in SIDES]
+    result.rows["personas"] += [_persona(call_id, side, plan["prompts"] if side == agent else []) for side in SIDES]
     result.counters += Counter(
         dialogues=1, seconds=samples.shape[1] / CODEC_RATE_HZ, words=sum(len(p.words) for p in in_time)
     )
@@ -234,6 +206,7 @@ def _conversation(plan: dict[str, Any], audio: Path, num_samples: int) -> dict[s
         duration_s=num_samples / CODEC_RATE_HZ,
         transcript_file=plan["script_file"],
         transcriber="script",
+        topic_title=plan["scenario"],
         role_prompt=plan["script"]["prompt"],
         agent_side=plan["agent"],
         split=plan["split"],
@@ -275,7 +248,7 @@ def _alignment(call_id: str, side: str, placed: list[Placed]) -> dict[str, Any]:
     return {**row, "coverage": 1.0 if num_words else None, "score_p05": None, "score_median": None}
 
 
-def _persona(call_id: str, side: str, prompt: str | None) -> dict[str, Any]:
+def _persona(call_id: str, side: str, prompts: list[str]) -> dict[str, Any]:
     return {
         "call_id": call_id,
         "side": side,
@@ -283,8 +256,8 @@ def _persona(call_id: str, side: str, prompt: str | None) -> dict[str, Any]:
         "topic": None,
         "facts": [],
         "name": None,
-        "prompts": [prompt] if prompt else [],
+        "prompts": prompts,
         "labeler": "role",
         "request_key": None,
-        "status": "ok" if prompt else "not an agent",
+        "status": "ok" if prompts else "not an agent",
     }

@@ -14,14 +14,15 @@ import numpy as np
 from fisherprep.schema import SIDES
 from fisherprep.speech.espeak import Speech, Voice, say
 
-KINDS = ("turn", "backchannel", "interruption")
+KINDS = ("turn", "backchannel", "interruption", "pause")
 
 
 @dataclass(frozen=True)
 class Line:
     """One utterance of a dialogue, in the order in which the utterances begin.
 
-    A ``backchannel`` is laid inside the other side's latest utterance; an ``interruption`` begins before that one ends.
+    A ``backchannel`` is laid inside the other side's latest utterance; an ``interruption`` begins before that one ends;
+    a ``pause`` is a turn after a long silence.
     """
 
     side: str
@@ -63,6 +64,8 @@ class Timing:
     pause_median_s: float = 0.5
     pause_log_spread: float = 0.5
     pause_limits_s: tuple[float, float] = (0.2, 2.0)
+    long_pause_s: tuple[float, float] = (1.5, 3.5)
+    """silence before a line of kind ``pause``, uniform: longer than any that a turn's end leaves"""
     backchannel_span: tuple[float, float] = (0.3, 0.9)
     """part of the other side's utterance in which a backchannel may begin"""
     interruption_s: tuple[float, float] = (0.3, 1.0)
@@ -114,6 +117,8 @@ class _Floor:
         timing, rng = self.timing, self.rng
         if not self.side:
             return float(rng.uniform(*timing.lead_in_s))
+        if line.kind == "pause":
+            return max(self.end_s, self.free_s[line.side]) + float(rng.uniform(*timing.long_pause_s))
         if line.side == self.side:
             return self.free_s[line.side] + timing.pause_s(rng)
         if line.kind == "backchannel":

@@ -1,0 +1,111 @@
+"""The ``domain`` part of a manifest: what to synthesise, from which sources, about what, and how people behave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fisherprep.strict_yaml import Node
+
+SERVICE_PROMPT = "You work for {shop} which is {business.a} and your name is {agent}. Information: <information>"
+"""PersonaPlex's service form (NVIDIA/personaplex, README.md: ``You work for <Company> which is a <business> and your
+name is <Name>. Information: <facts>.``), with a fact sheet's values in its places."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of dialogue."""
+
+    weight: float = 1.0
+    """how often it is drawn, relative to the others"""
+    test_only: bool = False
+    """held out whole: no dialogue of it is in train or valid"""
+    prompts: tuple[str, ...] = ("service",)
+    """names of prompt templates, from the least to the most detailed; a dialogue gets them all"""
+    about: str = ""
+    """one sentence for a language model that writes such a dialogue"""
+
+
+@dataclass(frozen=True)
+class Behaviours:
+    """Shares, 0 to 1. A grammar may use their names as chances."""
+
+    interruption: float = 0.1
+    """of the user's turns after a long turn of the agent: they begin before it ends"""
+    backchannel: float = 0.2
+    """of long turns: the other side says "mm-hm" inside them"""
+    long_pause: float = 0.08
+    """of the user's turns: first a hesitation, a long pause, and then the turn"""
+    correction: float = 0.15
+    """of what a grammar marks with it: the speaker corrects themselves"""
+
+    def share(self, name: str) -> float | None:
+        """The share of that name; None where there is none."""
+        return getattr(self, name) if name in self.__dataclass_fields__ else None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What to synthesise; folders and files are relative to the manifest's folder.
+
+    Dialogues come from script files (``scripts``), from a grammar (``grammar`` with ``facts``), or from both.
+    """
+
+    agent_role: str
+    user_role: str
+    scripts: str | None = None
+    """folder of ``*.txt``; in subfolders train, valid and test a script's split is that of its folder"""
+    scripts_share: float | None = None
+    """share of dialogues from script files; None: all where there is no grammar, else a tenth"""
+    grammar: str | None = None
+    """folder of ``*.yaml`` with scenarios"""
+    facts: str | None = None
+    """file that says what a fact sheet is drawn from"""
+    prompts: dict[str, str] = field(default_factory=lambda: {"service": SERVICE_PROMPT})
+    """prompt templates by name"""
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    """by name, as in the grammar; empty: all of the grammar, equally often"""
+    behaviours: Behaviours = Behaviours()
+    dialogues: int = 20
+    seed: int = 0
+
+
+def check_domain(domain: Domain, node: Node) -> None:
+    """What types cannot say.
+
+    Raises:
+        ValueError: a value out of range, or keys that do not go together.
+    """
+    keys = node.mapping()
+    if domain.dialogues < 1:
+        keys["dialogues"].fail("1 or more")
+    if domain.agent_role.lower() == domain.user_role.lower():
+        keys["user_role"].fail("another name than agent_role")
+    if domain.scripts is None and domain.grammar is None:
+        node.fail("scripts (a folder of .txt files), grammar (a folder of .yaml files), or both", found=sorted(keys))
+    if (domain.grammar is None) != (domain.facts is None):
+        node.fail("grammar and facts together, or neither", found=sorted(keys))
+    if domain.scripts_share is not None:
+        keys["scripts_share"].number(0, 1)
+        if domain.scripts is None:
+            keys["scripts_share"].fail("no share, since there is no scripts folder")
+    _check_scenarios(domain, node)
+
+
+def _check_scenarios(domain: Domain, node: Node) -> None:
+    keys = node.mapping()
+    for name, scenario in domain.scenarios.items():
+        at = keys["scenarios"].mapping()[name]
+        if scenario.weight < 0:
+            at.mapping()["weight"].fail("a weight of 0 or more")
+        if not scenario.prompts or len(set(scenario.prompts)) != len(scenario.prompts):
+            at.mapping()["prompts"].fail("names of prompts, each once")
+        for prompt in scenario.prompts:
+            if prompt not in domain.prompts:
+                at.fail(f"one of the prompts {sorted(domain.prompts)}", found=prompt)
+    if domain.scenarios and not any(s.weight > 0 and not s.test_only for s in domain.scenarios.values()):
+        keys["scenarios"].fail("at least one with a weight above 0 that is not test_only")
+    if "behaviours" in keys:
+        for share in keys["behaviours"].mapping().values():
+            share.number(0, 1)

@@ -1,0 +1,304 @@
+"""Fact sheets: every dialogue draws its own from a domain's ``facts.yaml``, so that the agent has to read its prompt.
+
+::
+
+    values:
+      shop: {one_of: [Corner Cup, Little Owl, ...], apart: true}   # apart: no value is in two splits
+      opens: {clock: [6 am, 8 am], step: 30}                       # minutes
+      wait: {number: [2, 8]}
+      order_number: {digits: 3}
+      deposit: {money: [5.00, 20.00], step: 0.50}
+    tables:
+      drinks:
+        take: [3, 4]                      # rows of a sheet
+        sizes: [[small, large], [small, medium, large]]
+        larger: [0.40, 0.90]              # what each next size adds
+        sold_out: [0, 1]                  # further rows, as `sold_out_drinks`
+        rows: [{name: latte, price: [3.60, 4.80]}, ...]
+
+A row's other keys are texts or values of the kinds above. The rows that a sheet does not take are ``missing_drinks``:
+what it does not sell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fisherprep.manifest import SplitRule
+from fisherprep.speech.values import Clock, Digits, Money, Number, Row, Table, Text, Value
+from fisherprep.strict_yaml import Node, read_yaml
+from fisherprep.workfolder import fingerprint
+
+_KINDS = ("one_of", "money", "clock", "number", "digits")
+_DEFAULT_STEP = {"money": 0.05, "clock": 30, "number": 1}
+_CLOCK = re.compile(r"(1[0-2]|[1-9])(?::([0-5]\d))? ?([ap])m", re.IGNORECASE)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TRIES = 2000
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one value is drawn from: texts, or the numbers ``low`` to ``high`` in steps (cents, minutes, digits)."""
+
+    kind: str
+    texts: tuple[str, ...] = ()
+    apart: bool = False
+    low: int = 0
+    high: int = 0
+    step: int = 1
+
+    def draw(self, rng: random.Random) -> Value:
+        if self.kind == "one_of":
+            return Text(rng.choice(self.texts))
+        if self.kind == "digits":
+            return Digits("".join(str(rng.randint(1 if i == 0 else 0, 9)) for i in range(self.low)))
+        value = self.low + self.step * rng.randint(0, (self.high - self.low) // self.step)
+        return {"money": Money, "clock": Clock, "number": Number}[self.kind](value)
+
+
+@dataclass(frozen=True)
+class RowSpec:
+    fields: dict[str, Spec]
+    price: Spec | None
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    rows: tuple[RowSpec, ...]
+    take: tuple[int, int]
+    sold_out: tuple[int, int]
+    sizes: tuple[tuple[str, ...], ...]
+    larger: Spec | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The facts of one dialogue."""
+
+    values: dict[str, Value]
+    key: str
+    """hash of its prices: no two splits have a sheet with the same"""
+
+
+@dataclass(frozen=True)
+class FactSource:
+    """What fact sheets are drawn from."""
+
+    path: Path
+    values: dict[str, Spec]
+    tables: dict[str, TableSpec]
+
+    def names(self) -> frozenset[str]:
+        """Everything that a sheet of this source may hold, by name."""
+        more = (f"{kind}_{name}" for name in self.tables for kind in ("sold_out", "missing"))
+        return frozenset((*self.values, *self.tables, *more))
+
+    def offers(self) -> frozenset[str]:
+        """Names of all that is sold in some sheet, in lower case."""
+        specs = [row for table in self.tables.values() for row in table.rows if row.price]
+        return frozenset(row.fields["name"].texts[0].lower() for row in specs)
+
+    def sizes(self) -> frozenset[str]:
+        """All names of sizes."""
+        return frozenset(size for table in self.tables.values() for choice in table.sizes for size in choice)
+
+    def draw(self, rng: random.Random, split: str, rule: SplitRule, taken: frozenset[str] = frozenset()) -> Sheet:
+        """A fact sheet for a dialogue of ``split``.
+
+        Values that are ``apart`` come from the split's part of their pool; prices are drawn until their hash is one of
+        the split's, so that no price table is in two splits either.
+
+        Args:
+            rng: the source of chance.
+            split: train, valid or test.
+            rule: the shares and the seed of the division.
+            taken: texts that hand-written scripts use, left out of the pools.
+
+        Raises:
+            ValueError: a pool is too small to be divided, or prices vary too little.
+        """
+        pools = {name: self._pool(name, split, rule, taken) for name, spec in self.values.items() if spec.apart}
+        for _ in range(_TRIES):
+            values: dict[str, Value] = {
+                name: Text(rng.choice(pools[name])) if name in pools else spec.draw(rng)
+                for name, spec in self.values.items()
+            }
+            for name, table in self.tables.items():
+                values |= _draw_table(name, table, rng)
+            key = _key(values)
+            if _split_of(key, rule) == split:
+                return Sheet(values, key)
+        raise ValueError(
+            f"{self.path}: {_TRIES} fact sheets in a row fell to other splits than {split}: prices vary too little to be "
+            "kept apart; give wider price ranges or more rows"
+        )
+
+    def _pool(self, name: str, split: str, rule: SplitRule, taken: frozenset[str]) -> list[str]:
+        texts = [text for text in self.values[name].texts if text not in taken]
+        order = sorted(texts, key=lambda t: hashlib.sha256(f"{rule.seed}:{name}:{t}".encode()).hexdigest())
+        parts: dict[str, list[str]] = {}
+        for held_out, share in (("test", rule.test), ("valid", rule.valid)):
+            size = max(1, round(share * len(texts))) if share > 0 else 0
+            parts[held_out], order = order[:size], order[size:]
+        parts["train"] = order
+        if not parts[split]:
+            raise ValueError(
+                f"{self.path}: values.{name}: {len(texts)} values cannot be divided among train, valid and test; "
+                "give at least 3"
+            )
+        return parts[split]
+
+
+def read_facts(path: Path) -> FactSource:
+    """Read a domain's facts file.
+
+    Raises:
+        ValueError: it is missing, or something in it is not as it should be; with file and line.
+    """
+    try:
+        root = read_yaml(path)
+    except FileNotFoundError as err:
+        raise ValueError(f"{path}: no such facts file; write one, or mend 'facts' in the manifest") from err
+    keys = root.mapping(("values", "tables"), ("values",))
+    values = {name: _spec(_named(name, node)) for name, node in keys["values"].mapping().items()}
+    tables: dict[str, TableSpec] = {}
+    for name, node in keys["tables"].mapping().items() if "tables" in keys else ():
+        if name in values:
+            node.fail("another name: there is a value of this name", found=name)
+        tables[name] = _table(_named(name, node))
+    return FactSource(path, values, tables)
+
+
+def _named(name: str, node: Node) -> Node:
+    if not _NAME.fullmatch(name):
+        node.fail("a name of small letters, digits and _", found=name)
+    return node
+
+
+def _spec(node: Node) -> Spec:
+    keys = node.mapping((*_KINDS, "apart", "step"))
+    kinds = [kind for kind in _KINDS if kind in keys]
+    if len(kinds) != 1:
+        node.fail(f"exactly one of {', '.join(_KINDS)}")
+    kind = kinds[0]
+    if kind == "one_of":
+        texts = tuple(entry.text() for entry in keys[kind].items())
+        if not texts or len(set(texts)) < len(texts):
+            keys[kind].fail("one text or more, none twice")
+        return Spec(kind, texts, apart="apart" in keys and keys["apart"].value is True)
+    if kind == "digits":
+        return Spec(kind, low=keys[kind].integer(1, 12))
+    low, high = _range(keys[kind], kind)
+    step = _amount(keys["step"], "number" if kind == "clock" else kind) if "step" in keys else None
+    step = step or (round(_DEFAULT_STEP[kind] * 100) if kind == "money" else int(_DEFAULT_STEP[kind]))
+    return Spec(kind, low=low, high=high, step=step)
+
+
+def _range(node: Node, kind: str) -> tuple[int, int]:
+    entries = node.value if isinstance(node.value, list) else [node, node]
+    if len(entries) != 2:
+        node.fail("a value, or [lowest, highest]")
+    low, high = (_amount(entry, kind) for entry in entries)
+    if low > high:
+        node.fail("the lowest first")
+    return low, high
+
+
+def _amount(node: Node, kind: str) -> int:
+    if kind == "number":
+        return node.integer(0, 999_999)
+    if kind == "money":
+        cents = node.number(0, 100_000) * 100
+        return round(cents) if abs(cents - round(cents)) < 1e-6 else node.fail("dollars with two decimals")
+    found = _CLOCK.fullmatch(node.text())
+    if not found:
+        node.fail("a time such as 6:30 am")
+    return (int(found[1]) % 12 + 12 * (found[3].lower() == "p")) * 60 + int(found[2] or 0)
+
+
+def _table(node: Node) -> TableSpec:
+    keys = node.mapping(("take", "rows", "sizes", "larger", "sold_out"), ("rows",))
+    rows = tuple(_row(entry) for entry in keys["rows"].items())
+    if not rows:
+        keys["rows"].fail("one row or more")
+    names = [row.fields["name"].texts[0] for row in rows]
+    if len(set(names)) < len(names):
+        keys["rows"].fail("another name for every row", found=max(names, key=names.count))
+    take = _range(keys["take"], "number") if "take" in keys else (len(rows), len(rows))
+    sold_out = _range(keys["sold_out"], "number") if "sold_out" in keys else (0, 0)
+    if take[0] < 1 or take[1] + sold_out[1] > len(rows):
+        keys["take" if "take" in keys else "rows"].fail(f"at least 1, and with sold_out at most {len(rows)} rows")
+    sizes = tuple(tuple(s.text() for s in entry.items()) for entry in keys["sizes"].items()) if "sizes" in keys else ()
+    larger = _range(keys["larger"], "money") if "larger" in keys else None
+    if any(len(choice) > 1 for choice in sizes) and larger is None:
+        keys["sizes"].fail("'larger' beside it: what each next size adds")
+    return TableSpec(
+        rows, take, sold_out, sizes, Spec("money", low=larger[0], high=larger[1], step=5) if larger else None
+    )
+
+
+def _row(node: Node) -> RowSpec:
+    keys = node.mapping(required=("name",))
+    fields = {}
+    for name, value in keys.items():
+        if name != "price":
+            _named(name, value)
+            fields[name] = _spec(value) if isinstance(value.value, dict) else Spec("one_of", (value.text(),))
+    low, high = _range(keys["price"], "money") if "price" in keys else (0, 0)
+    return RowSpec(fields, Spec("money", low=low, high=high, step=5) if "price" in keys else None)
+
+
+def _draw_table(name: str, table: TableSpec, rng: random.Random) -> dict[str, Value]:
+    order = rng.sample(table.rows, len(table.rows))
+    taken = rng.randint(*table.take)
+    gone = rng.randint(*table.sold_out)
+    sizes = rng.choice(table.sizes) if table.sizes else ("",)
+    rows = [_draw_row(row, table, sizes, rng) for row in order]
+    parts = {
+        name: rows[:taken],
+        f"sold_out_{name}": rows[taken : taken + gone],
+        f"missing_{name}": rows[taken + gone :],
+    }
+    return {part: Table(tuple(found)) for part, found in parts.items()}
+
+
+def _draw_row(row: RowSpec, table: TableSpec, sizes: tuple[str, ...], rng: random.Random) -> Row:
+    fields = {name: spec.draw(rng) for name, spec in row.fields.items()}
+    prices: dict[str, int] = {}
+    if row.price:
+        cents = _cents(row.price.draw(rng))
+        for size in sizes:
+            prices[size] = cents
+            cents += _cents(table.larger.draw(rng)) if table.larger else 0
+    return Row(fields, prices)
+
+
+def _cents(value: Any) -> int:
+    assert isinstance(value, Money)
+    return value.cents
+
+
+def _key(values: dict[str, Value]) -> str:
+    """Hash of the prices; of everything drawn, where nothing has a price."""
+    prices = sorted(_prices(values))
+    return fingerprint(prices or sorted(f"{name}={value!r}" for name, value in values.items()))
+
+
+def _prices(values: dict[str, Value]) -> Iterator[tuple[str, str, int]]:
+    for name, value in values.items():
+        if isinstance(value, Table) and not name.startswith(("sold_out_", "missing_")):
+            for row in value.rows:
+                yield from ((row.name, size, cents) for size, cents in row.prices.items())
+        elif isinstance(value, Money):
+            yield (name, "", value.cents)
+
+
+def _split_of(key: str, rule: SplitRule) -> str:
+    place = int(hashlib.sha256(f"{rule.seed}:{key}".encode()).hexdigest()[:12], 16) / 16**12
+    return "test" if place < rule.test else "valid" if place < rule.test + rule.valid else "train"
