@@ -14,6 +14,7 @@ from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
+from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
 
 
@@ -49,5 +50,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, align, label, encode, synthesize, demo_corpus, check):
+for command in (ingest, align, label, encode, synthesize, scripts, demo_corpus, check):
     main.add_command(command)

@@ -46,7 +46,9 @@ def behave(
 
 
 def _may_be_acknowledged(line: SaidLine, follows: SaidLine | None) -> bool:
-    return line.kind == "turn" and _long(line) and (follows is None or follows.kind in ("turn", "pause"))
+    """A question wants an answer, not a "mm-hm"."""
+    statement = line.kind == "turn" and "?" not in line.text
+    return statement and _long(line) and (follows is None or follows.kind in ("turn", "pause"))
 
 
 def _long(line: SaidLine) -> bool:

@@ -21,7 +21,7 @@ from fisherprep.domain import SERVICE_PROMPT, Domain, Scenario
 from fisherprep.manifest import Manifest
 from fisherprep.speech.behave import behave
 from fisherprep.speech.facts import FactSource, Sheet, read_facts
-from fisherprep.speech.grammar import ScenarioGrammar, bound_names, check_template, read_grammar
+from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, read_grammar
 from fisherprep.speech.grammar_run import SaidLine, fill, tell
 from fisherprep.speech.script_checks import Checker, Violation
 from fisherprep.speech.script_sums import OrderLine
@@ -121,17 +121,18 @@ def domain_of(manifest: Manifest) -> Domain:
     return manifest.domain
 
 
-def _falls(place: int, share: float, offset: float = 0.5) -> bool:
+def _falls(place: int, share: float) -> bool:
     """Whether place number ``place`` is one of the share that is spread evenly over all places."""
-    return math.floor((place + 1) * share + offset) > math.floor(place * share + offset)
+    return math.floor((place + 1) * share + 0.5) > math.floor(place * share + 0.5)
 
 
 def _split_at(place: int, manifest: Manifest) -> str:
+    """The split of place number ``place``: held-out places are spread evenly, and so are test places among them."""
     rule = manifest.split
-    if _falls(place, rule.test):
-        return "test"
     held_out = rule.test + rule.valid
-    return "valid" if rule.valid and _falls(place, held_out) else "train"
+    if not _falls(place, held_out):
+        return "train"
+    return "test" if _falls(math.floor(place * held_out + 0.5), rule.test / held_out) else "valid"
 
 
 # -- script files -----------------------------------------------------------------------------------------------------
@@ -195,8 +196,7 @@ class Drafter:
             self._check_prompts(self._grammars[name], scenario)
 
     def _check_prompts(self, grammar: ScenarioGrammar, scenario: Scenario) -> None:
-        known = self.facts.names() | bound_names(grammar.steps)
-        known |= {name for block in grammar.blocks.values() for name in bound_names(block)}
+        known = self.facts.names() | all_bound(grammar)
         for name in scenario.prompts:
             check_template(self._prompts[name], grammar.rules, known)
 

@@ -102,10 +102,12 @@ def read_grammar(folder: Path, behaviours: Behaviours, facts: frozenset[str]) ->
         scenario = ScenarioGrammar(
             part.scenario, part.path, part.steps, {**shared_rules, **part.rules}, {**shared_blocks, **part.blocks}
         )
-        _check(scenario, facts)
         scenarios[part.scenario] = scenario
     if not scenarios:
         raise ValueError(f"{folder}: found no scenario, expected files *.yaml with 'scenario:' and 'steps:'")
+    known = facts | set(BUILT_IN) | {name for s in scenarios.values() for name in all_bound(s)}
+    for scenario in scenarios.values():
+        _check(scenario, known)
     return scenarios
 
 
@@ -251,12 +253,15 @@ def bound_names(steps: tuple[Step, ...]) -> set[str]:
     return names
 
 
-def _check(scenario: ScenarioGrammar, facts: frozenset[str]) -> None:
+def all_bound(scenario: ScenarioGrammar) -> set[str]:
+    """The names that a scenario and the blocks it may call give values to."""
+    return bound_names(scenario.steps).union(*(bound_names(block) for block in scenario.blocks.values()))
+
+
+def _check(scenario: ScenarioGrammar, known: set[str] | frozenset[str]) -> None:
     """Every rule, block and value that is named is defined somewhere."""
     blocks = [step for steps in scenario.blocks.values() for step in walk_steps(steps)]
     steps = [*walk_steps(scenario.steps), *blocks]
-    known = facts | set(BUILT_IN) | bound_names(scenario.steps)
-    known |= {name for block in scenario.blocks.values() for name in bound_names(block)}
     for step in steps:
         if step.kind == "call" and step.node.text() not in scenario.blocks:
             step.node.fail(f"one of the blocks {sorted(scenario.blocks)}")

@@ -21,8 +21,8 @@ MAX_LINES = 120
 _SPACES = re.compile(r"\s+")
 _BEFORE_MARK = re.compile(r" +([,.?!;:])")
 _DOUBLE_MARK = re.compile(r"([,.?!;:])[,.;:]+")
-_INITIAL = re.compile(r"(?:^|(?<=[.?!] ))[\"'(]?[a-z]")
-_HALF_OF_DAY = re.compile(r"\b([ap]\.m\.) (?=[a-z])")
+_INITIAL = re.compile(r"(?:^|(?<=[.?!] )(?<![ap]\.m\. ))[\"'(]?[a-z]")
+"""Where a sentence begins; "at seven a.m. on Friday" begins none."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def tidy(text: str) -> str:
     """One space between words, none before a mark, a capital where a sentence begins."""
     text = _SPACES.sub(" ", text).strip()
     text = _DOUBLE_MARK.sub(r"\1", _BEFORE_MARK.sub(r"\1", text).replace("...", "\u2026")).replace("\u2026", "...")
-    kept = _HALF_OF_DAY.sub(r"\1\x00 ", text)  # "at seven a.m. on Friday": no sentence begins there
-    return _INITIAL.sub(lambda m: m[0].upper(), kept).replace("\x00", "")
+    return _INITIAL.sub(lambda m: m[0].upper(), text)
 
 
 def _steps(run: _Run, steps: Sequence[Step], depth: int) -> None:

@@ -129,7 +129,8 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
                 discounts.add(cents)
             continue
         left, colon, right = before.rpartition(":")
-        head = _item(left.rsplit(",", 1)[0] if left.count(",") else left) if colon else head
+        if colon:
+            head = _item(left.rpartition(":")[2].partition(",")[0])
         label = _LEAD.sub("", re.split(r"[,;]|\band\b", right if colon else before)[-1].strip(" :,;")).lower()
         if label in sizes or re.fullmatch(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?", label):
             yield head or last_item, label, cents

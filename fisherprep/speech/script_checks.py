@@ -45,36 +45,14 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 _NOT_IN_A_NAME = frozenset(
-    [
-        "please",
-        "to",
-        "with",
-        "and",
-        "or",
-        "for",
-        "if",
-        "that",
-        "of",
-        "too",
-        "also",
-        "as",
-        "well",
-        "then",
-        "instead",
-        "thanks",
-        "thank",
-        "from",
-        "in",
-        "on",
-        "at",
-        "my",
-        "but",
-        "of",
-        "the",
-        "now",
-    ]
+    "please to with and or for if that of too also as well then instead thanks thank from in on at my but the now".split()
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?!\d)")
+
+
+def says_total(text: str) -> bool:
+    """Whether a line says what something comes to."""
+    return any(_TOTAL.search(s) and any(h.values(MONEY) for h in hear(s)) for s in _SENTENCE.split(text))
 
 
 @dataclass(frozen=True)
@@ -210,12 +188,15 @@ class _Check:
             return set()
         texts = [li.text for li in self.script.lines[: index + 1]]
         sums = candidate_sums(texts, self.facts)
+        if isinstance(ordered := order_cents(self.orders.get(index, ()), self.facts), int):
+            sums.add(ordered)
         return sums | {s - d for s in sums for d in self.facts.discounts if s > d}
 
     def _check_numbers(self, index: int, line: ScriptLine) -> None:
         sums: set[int] | None = None
         for sentence in _SENTENCE.split(line.text):
-            for heard in hear(sentence):
+            unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
+            for heard in hear(unnamed):  # "Two Rivers Coffee" counts nothing
                 if self._given(heard, sentence):
                     continue
                 if heard.values(MONEY):
@@ -301,6 +282,9 @@ class _Check:
         for match in _WANTED.finditer(before.text if before and self.facts.offers else ""):
             words: list[str] = []
             for word in match[1].lower().split():
+                if word == "of":  # "a slice of banana bread": the bread is what is wanted
+                    words = []
+                    continue
                 if word in _NOT_IN_A_NAME:
                     break
                 words.append(word.strip("'-"))

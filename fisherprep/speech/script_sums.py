@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fisherprep.speech.heard import NUMBER, hear
-from fisherprep.speech.prompt_facts import PromptFacts, mentions
+from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 
 _MOST_SUMS = 20_000
 _WORDS_BEFORE = 6
@@ -51,8 +51,9 @@ def candidate_sums(texts: Sequence[str], facts: PromptFacts) -> set[int]:
             numbers = {v for heard in hear(" ".join(clause)) for v in heard.values(NUMBER) if 1 <= v <= 20}
             counts.setdefault(item, {1}).update(numbers)
             sizes.setdefault(item, set()).update(set(clause) & set(facts.offers[item]))
-        for item, found in sizes.items():  # "make it a large": a size that is said alone may be any item's
-            found.update(size for size in facts.offers[item] if size and size in text.lower().split())
+        words = {word for text in texts for word in vocabulary(text)}
+    for item, found in sizes.items():  # "make it a large": a size that is said alone may be any item's
+        found.update(size for size in facts.offers[item] if size in words)
     most = max((max(c) for c in counts.values()), default=1)
     sums = {0}
     for item, numbers in counts.items():

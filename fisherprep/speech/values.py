@@ -179,7 +179,7 @@ class Pick:
 
     def get(self, name: str) -> Any:
         """``bare``: without its size; ``plain``: without extras; ``price``: of one without extras; ``each``;
-        ``total``; ``size``; ``count``; ``other_sizes``; and whatever the row has."""
+        ``total``; ``size``; ``count``; ``it`` or "them"; ``the`` (your lattes), ``mine``; and whatever the row has."""
         style = Style(False, random.Random(0))
         ways = {
             "bare": lambda: Text(self._phrase(style, "", ())),
@@ -190,6 +190,8 @@ class Pick:
             "size": lambda: Text(self.size) if self.size else None,
             "count": lambda: Number(self.count),
             "it": lambda: Text("it" if self.count == 1 else "them"),
+            "mine": lambda: Text(f"my {self.row.name if self.count == 1 else self.row.get('many').text}"),
+            "the": lambda: Text(f"your {self.row.name if self.count == 1 else self.row.get('many').text}"),
         }
         return ways[name]() if name in ways else self.row.get(name)
 
