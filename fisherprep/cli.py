@@ -16,6 +16,7 @@ from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
+from fisherprep.commands.timing import timing
 
 
 class _CleanErrors(click.Group):
@@ -50,5 +51,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, align, label, encode, synthesize, scripts, demo_corpus, check):
+for command in (ingest, align, label, encode, synthesize, scripts, demo_corpus, timing, check):
     main.add_command(command)
