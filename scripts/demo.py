@@ -23,6 +23,7 @@ from rich.table import Table
 
 MIX = "fisher:0.7,coffee:0.3"
 CALLS, SECONDS, SEED = 16, 60, 0
+DIALOGUES = 24
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def commands(out: Path) -> dict[str, list[str]]:
         "label": [*prep, "label", str(out / "fisher"), "--labeler", "topic"],
         "toy checkpoint": [*tune, "finetune.toy", toy],
         "encode fisher": [*prep, "encode", str(out / "fisher"), "--checkpoint", toy],
-        "synthesize coffee": [*prep, "synthesize", "manifests/coffee.yaml", "--out", str(out / "coffee")],
+        "synthesize coffee": [*prep, "synthesize", "manifests/coffee.yaml", "--dialogues", str(DIALOGUES),
+                              "--out", str(out / "coffee")],
         "encode coffee": [*prep, "encode", str(out / "coffee"), "--checkpoint", toy],
         "check fisher": [*prep, "check", str(out / "fisher")],
         "check coffee": [*prep, "check", str(out / "coffee")],

@@ -195,6 +195,31 @@ def test_shares_of_frames_converge_on_the_weights(tmp_path: Path) -> None:
         assert abs(counted[name] / counted.total() - share) < 0.01
 
 
+def test_fisher_and_coffee_are_trained_on_as_the_mix_says(tmp_path: Path) -> None:
+    """2,000 examples as batches hand them out, long calls beside short dialogues, resumed half way: what counts is the
+    frames that are targets of the agent's first codebook, which are those of the dialogue."""
+    sources = {}
+    for name, lengths in (("fisher", (3000, 2400, 3600)), ("coffee", (90, 240, 410, 150, 330))):
+        rows = [call_row(f"{name}{i}", length, None, i, voice_a=None) for i, length in enumerate(lengths)]
+        write_work(tmp_path / name, rows, name)
+        dataset = open_dataset(Manifest(name=name, tables=name), tmp_path, "train", WORDS)
+        sources[name] = WindowSource(dataset, PromptTexts(Letters(), 48), DELAYS, 0, 256, 0.5)
+    mix = parse_mix("fisher:0.7,coffee:0.3")
+    state, trained = MixtureState.start(list(mix)), Counter[str]()
+    for _ in range(2):
+        mixture = Mixture(sources, mix)
+        steps = list(itertools.islice(mixture.steps(state, 20, 10), 50))
+        state = steps[-1][1]
+        for step, _ in steps:
+            for batch in step.micro_batches:
+                frames = batch.mask[:, 1].sum(dim=1).tolist()
+                for dataset_id, count in zip(batch.dataset_ids.tolist(), frames, strict=True):
+                    trained[mixture.names[dataset_id]] += count
+    assert sum(state.windows.values()) == 2000
+    assert trained == Counter(state.frames)
+    assert abs(trained["fisher"] / trained.total() - 0.7) < 0.01
+
+
 def test_the_stream_goes_on_from_any_state_as_if_undisturbed(world: World) -> None:
     def mixture() -> Mixture:
         base = open_base(str(world.checkpoint))

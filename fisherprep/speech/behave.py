@@ -31,7 +31,8 @@ def behave(
     for index, line in enumerate(lines):
         after = done[-1] if done else None
         plain = line.role == "user" and line.kind == "turn" and after is not None and after.role != line.role
-        if plain and after and after.kind == "turn" and _long(after) and rng.random() < shares.interruption:
+        may_interrupt = plain and len(done) > 1 and after is not None and after.kind == "turn" and _long(after)
+        if may_interrupt and rng.random() < shares.interruption:
             line = replace(line, kind="interruption")
         elif plain and _words(line) >= _SHORTEST_PAUSED_WORDS and rng.random() < shares.long_pause:
             done.append(SaidLine("user", "turn", phrase("hesitation") or rng.choice(HESITATIONS)))

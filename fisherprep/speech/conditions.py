@@ -50,7 +50,7 @@ def disturb(
         rng: decides all.
 
     Returns:
-        float32 [2, N], and the flags of what was done: ``user_gain``, ``user_noise``, ``user_echo``, ``user_telephone``.
+        float32 [2, N], and the flags of what was done: user_gain, user_noise, user_echo, user_telephone.
     """
     row = SIDES.index(user)
     agent, heard = samples[1 - row], samples[row].astype(np.float64)

@@ -115,8 +115,8 @@ def domain_of(manifest: Manifest) -> Domain:
     """
     if manifest.domain is None:
         raise ValueError(
-            f"{manifest.path or manifest.name}: has no 'domain', so there is nothing to synthesise; expected scripts or "
-            "grammar, agent_role and user_role under 'domain:', as manifests/coffee.yaml has them"
+            f"{manifest.path or manifest.name}: has no 'domain', so there is nothing to synthesise; expected scripts "
+            "or grammar, agent_role and user_role under 'domain:', as manifests/coffee.yaml has them"
         )
     return manifest.domain
 

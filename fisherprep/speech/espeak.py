@@ -188,7 +188,7 @@ _UTF8, _PHONEME_INPUT = 1, 0x100
 _RATE, _PITCH = 1, 3
 _SEED = 1
 """Of the noise in breathy voices; espeak-ng takes the time of day otherwise."""
-_WEAK_FORMS = {"a": "a#"}
+_WEAK_FORMS = {"a": "a#", "an": "a#n"}
 """Words that espeak gives another pronunciation alone than in a phrase, in its phoneme notation."""
 
 

@@ -59,7 +59,7 @@ class Spec:
         if self.kind == "digits":
             return Digits("".join(str(rng.randint(1 if i == 0 else 0, 9)) for i in range(self.low)))
         value = self.low + self.step * rng.randint(0, (self.high - self.low) // self.step)
-        return {"money": Money, "clock": Clock, "number": Number}[self.kind](value)
+        return Money(value) if self.kind == "money" else Clock(value) if self.kind == "clock" else Number(value)
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class FactSource:
             if _split_of(key, rule) == split:
                 return Sheet(values, key)
         raise ValueError(
-            f"{self.path}: {_TRIES} fact sheets in a row fell to other splits than {split}: prices vary too little to be "
-            "kept apart; give wider price ranges or more rows"
+            f"{self.path}: {_TRIES} fact sheets in a row fell to other splits than {split}: prices vary too little to "
+            "be kept apart; give wider price ranges or more rows"
         )
 
     def _pool(self, name: str, split: str, rule: SplitRule, taken: frozenset[str]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 MONEY, CLOCK, NUMBER, DIGITS = "money", "clock", "number", "digits"
 
+<<<<<<< HEAD
 _ONES = [
     "zero",
     "one",
@@ -37,6 +38,16 @@ _TENS = {
     w: 10 * (i + 2)
     for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
 }
+=======
+_SMALL_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_SMALL = {word: value for value, word in enumerate(_SMALL_WORDS)}
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+>>>>>>> issue-6a
 _ORDINALS = {
     "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
     "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17,
@@ -46,11 +57,12 @@ _ORDINALS = {
 _TOKEN = re.compile(
     r"\$ ?\d[\d,]*(?:\.\d\d)?|\d{1,2}:\d\d|\d+(?:st|nd|rd|th)?|[ap]\.?m\b\.?|[a-z]+(?:'[a-z]+)?|[.,?!;:]"
 )
-_DIGIT_WORDS = {**{word: str(_SMALL[word]) for word in _ONES[:10]}, "oh": "0"}
+_DIGIT_WORDS = {**{word: str(_SMALL[word]) for word in _SMALL_WORDS[:10]}, "oh": "0"}
 _ALWAYS_CLOCK = {"at", "until", "till"}
 _BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
                 "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till"}  # fmt: skip
+_PARTS = {"morning": "a", "afternoon": "p", "evening": "p"}
 _OPENING = {"open", "opens", "opened", "close", "closes", "closed", "until", "till"}
 
 
@@ -134,7 +146,8 @@ def _with_unit(tokens: list[_Token], i: int, after: int, value: int) -> tuple[in
         return after + 1, [(MONEY, value)]
     if following == "o'clock":
         return _with_half(tokens, after + 1, value * 60)
-    if re.fullmatch(r"[ap]\.?m\.?", following) and value <= 12:
+    part_of_day = following == "in" and _word(tokens, after + 1) == "the" and _word(tokens, after + 2) in _PARTS
+    if value <= 12 and (part_of_day or re.fullmatch(r"[ap]\.?m\.?", following)):
         return _with_half(tokens, after, value * 60)
     end, second = _cardinal(tokens, after)
     if following == "oh" and _word(tokens, after + 1) in _DIGIT_WORDS:
@@ -181,7 +194,7 @@ def _with_half(tokens: list[_Token], i: int, minutes: int) -> tuple[int, list[tu
     if not half:
         phrase = (said, _word(tokens, i + 1), _word(tokens, i + 2))
         part = phrase[2] if phrase[:2] == ("in", "the") else ""
-        half = {"morning": "a", "afternoon": "p", "evening": "p"}.get(part, "")
+        half = _PARTS.get(part, "")
         return i + (3 if half else 0), [(CLOCK, minutes + 720 * (half == "p"))]
     return i + 1, [(CLOCK, minutes + 720 * (half == "p"))]
 
@@ -214,8 +227,8 @@ def _below_hundred(tokens: list[_Token], i: int) -> tuple[int, int | None]:
     word = _word(tokens, i)
     if word in _TENS:
         ones = _SMALL.get(_word(tokens, i + 1), 0)
-        if word == "twenty" and _ORDINALS.get(_word(tokens, i + 1), 99) < 10:
-            return i + 2, 20 + _ORDINALS[_word(tokens, i + 1)]
+        ordinal = {"first": 1, "second": 2, "third": 3, **_ORDINALS}.get(_word(tokens, i + 1), 0)
+        ones = ordinal or ones
         return (i + 2, _TENS[word] + ones) if 1 <= ones <= 9 else (i + 1, _TENS[word])
     return (i + 1, _SMALL[word]) if word in _SMALL else (i, None)
 

@@ -142,12 +142,16 @@ def parse_answer(text: str, brief: Brief) -> tuple[Script, dict[int, tuple[Order
     roles = dict(zip(("agent", "user"), brief.roles, strict=True))
     lines = []
     for number, turn in enumerate(_entries(data["turns"], "turns", SCHEMA), start=1):
-        said = " ".join(str(turn["text"]).split())
+        if not all(isinstance(value, str) for value in turn.values()):
+            raise ValueError(f"turn {number}: found {turn!r:.100}, expected texts")
+        said = " ".join(turn["text"].split())
         words = spoken_words(said)
         if not words or not said.isprintable() or len(said) > _MAX_TURN_CHARS:
             raise ValueError(f"turn {number}: found {said[:60]!r}, expected words that can be spoken")
         if turn["kind"] not in _KINDS or turn["speaker"] not in roles:
-            raise ValueError(f"turn {number}: found {turn['kind']!r} of {turn['speaker']!r}, expected the schema's values")
+            raise ValueError(
+                f"turn {number}: found {turn['kind']!r} of {turn['speaker']!r}, expected the schema's values"
+            )
         lines.append(ScriptLine(number, roles[turn["speaker"]], turn["kind"], said, words))
     if {line.role for line in lines} != set(brief.roles) or len(lines) > _MAX_TURNS:
         raise ValueError(f"found {len(lines)} turns, expected turns of both sides, {_MAX_TURNS} at most")

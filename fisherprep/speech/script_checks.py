@@ -27,13 +27,13 @@ MAX_WORDS = 90
 MAX_TURNS_IN_A_ROW = 3
 
 _TOTAL = re.compile(
-    r"\b(?:total|altogether|all together|together|comes to|come to|in total|that'll be|that will be|makes it|brings it)\b",
+    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|makes it|brings it)\b",
     re.IGNORECASE,
 )
 _CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference)\b", re.IGNORECASE)
 _NOT_SOLD = re.compile(
-    r"n't\b|\b(?:no|not|never|none|nothing|sorry|afraid|unfortunately|out of|sold out|gone|ran out|without|instead|cannot|"
-    r"anymore|tomorrow|nuts? in)\b",
+    r"n't\b|\b(?:no|not|never|none|nothing|sorry|afraid|unfortunately|out of|sold out|gone|ran out|without|instead|"
+    r"cannot|anymore|tomorrow|nuts? in)\b",
     re.IGNORECASE,
 )
 _OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy]ou're speaking with)\s+([A-Z][a-z]+)")
@@ -45,7 +45,8 @@ _WANTED = re.compile(
     re.IGNORECASE,
 )
 _NOT_IN_A_NAME = frozenset(
-    "please to with and or for if that of too also as well then instead thanks thank from in on at my but the now".split()
+    {"please", "to", "with", "and", "or", "for", "if", "that", "too", "also", "as", "well", "then", "instead", "thanks"}
+    | {"thank", "from", "in", "on", "at", "my", "but", "the", "now"}
 )
 _SENTENCE = re.compile(r"(?<=[.?!])\s+(?!\d)")
 

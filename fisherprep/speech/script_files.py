@@ -18,7 +18,11 @@ def script_text(dialogue: Dialogue) -> str:
     comments = [f"# {dialogue.scenario}"] if dialogue.scenario else []
     comments += [f"# with this prompt too: {prompt}" for prompt in dialogue.prompts[:-1]]
     prompt = textwrap.fill(
-        f"Prompt: {dialogue.script.prompt}", _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        f"Prompt: {dialogue.script.prompt}",
+        _WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     lines = [f"{line.role}{_MARKS[line.kind]}: {line.text}" for line in dialogue.script.lines]
     return "\n".join([*comments, prompt, "", *lines, ""])

@@ -107,7 +107,7 @@ def read_scripts(folder: Path, roles: tuple[str, str]) -> tuple[list[Script], li
     Raises:
         ValueError: there is no file.
     """
-    files = [(None, file) for file in sorted(folder.glob("*.txt"))]
+    files: list[tuple[str | None, Path]] = [(None, file) for file in sorted(folder.glob("*.txt"))]
     files += [(split, file) for split in _FOLDERS for file in sorted((folder / split).glob("*.txt"))]
     if not files:
         raise ValueError(f"{folder}: found no script, expected files *.txt with 'Prompt:' and lines of both roles")

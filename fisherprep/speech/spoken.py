@@ -50,7 +50,7 @@ def money_written(cents: int) -> str:
 
 
 def money_said(cents: int, rng: random.Random) -> str:
-    """``four seventy-five``, ``fifty cents``, ``six dollars``; now and then in full, ``four dollars and five cents``."""
+    """``four seventy-five``, ``fifty cents``, ``six dollars``; at times ``four dollars and five cents``."""
     dollars, rest = divmod(cents, 100)
     cents_said = f"{number_words(rest)} cent" + ("" if rest == 1 else "s")
     dollars_said = f"{number_words(dollars)} dollar" + ("" if dollars == 1 else "s")

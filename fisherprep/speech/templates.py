@@ -71,22 +71,22 @@ def parse_template(node: Node) -> Template:
     text = node.text() if node.value != "" else ""
     stack: list[list[list[Part]]] = [[[]]]
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token == "[":  # noqa: S105  # a bracket, not a password
+        piece = match[0]
+        if piece == "[":
             stack.append([[]])
-        elif token == "]" and len(stack) > 1:
+        elif piece == "]" and len(stack) > 1:
             ways = stack.pop()
             stack[-1][-1].append(Either(tuple(tuple(way) for way in ways)))
-        elif token == "|" and len(stack) > 1:
+        elif piece == "|" and len(stack) > 1:
             stack[-1].append([])
-        elif token[0] == "<" and len(token) > 2:
-            stack[-1][-1].append(Rule(_name(token[1:-1], node)))
-        elif token[0] == "{" and len(token) > 2:
-            stack[-1][-1].append(parse_path(token[1:-1], node))
-        elif token[0] in "<>{}[]|":
-            node.fail(f"matching <rule>, {{value}} and [this|that]; {token!r} stands alone", found=text)
+        elif piece[0] == "<" and len(piece) > 2:
+            stack[-1][-1].append(Rule(_name(piece[1:-1], node)))
+        elif piece[0] == "{" and len(piece) > 2:
+            stack[-1][-1].append(parse_path(piece[1:-1], node))
+        elif piece[0] in "<>{}[]|":
+            node.fail(f"matching <rule>, {{value}} and [this|that]; {piece!r} stands alone", found=text)
         else:
-            stack[-1][-1].append(token)
+            stack[-1][-1].append(piece)
     if len(stack) > 1:
         node.fail("a ] for every [", found=text)
     return Template(tuple(stack[0][0]), node)
