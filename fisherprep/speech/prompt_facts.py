@@ -14,28 +14,8 @@ from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
 SIZES = frozenset(
-<<<<<<< HEAD
-    [
-        "small",
-        "medium",
-        "large",
-        "regular",
-        "tall",
-        "short",
-        "single",
-        "double",
-        "triple",
-        "basic",
-        "standard",
-        "premium",
-        "plus",
-        "hot",
-        "iced",
-    ]
-=======
     {"small", "medium", "large", "regular", "tall", "short", "single", "double", "triple", "basic", "standard"}
     | {"premium", "plus", "hot", "iced"}
->>>>>>> issue-6a
 )
 """Words before a price that name a size, not an item; a domain's own sizes come to them."""
 _AMOUNT = re.compile(r"\$ ?\d[\d,]*(?:\.\d\d)?")
