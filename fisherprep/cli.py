@@ -15,6 +15,7 @@ from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.scripts import scripts
+from fisherprep.commands.listen import listen
 from fisherprep.commands.synthesize import synthesize
 from fisherprep.commands.timing import timing
 
@@ -51,5 +52,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, align, label, encode, synthesize, scripts, demo_corpus, timing, check):
+for command in (ingest, align, label, encode, synthesize, scripts, demo_corpus, timing, listen, check):
     main.add_command(command)
