@@ -15,6 +15,7 @@ SMALLEST = {
     "bench_align": (["--calls", "2", "--seconds", "12"], {"x_realtime_per_core"}),
     "bench_channels": (["--calls", "4", "--seconds", "20"], {"swap_precision", "swap_recall"}),
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
+    "bench_timing": (["--dialogues", "4", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
     "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
 }
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fisherprep.speech.channel import telephone, wideband
 from fisherprep.speech.espeak import Speech, say, voices
-from fisherprep.speech.lexicon import _INTERJECTIONS, _LETTER_A, spoken_units
+from fisherprep.speech.lexicon import _INTERJECTIONS, LETTER_A, spoken_units
 from fisherprep.speech.timeline import Line, Placed, Rendered, Timing, render
 
 VOICE = voices()[0]
@@ -235,7 +235,7 @@ def test_spoken_form(word, units):
 @given(st.text(max_size=20))
 def test_text_never_reaches_the_synthesiser_as_commands(text):
     """Brackets, markup and control characters are instructions to espeak; only our own phonemes may use brackets."""
-    own = {_LETTER_A, *(f"[[{phonemes}]]" for phonemes in _INTERJECTIONS.values())}
+    own = {LETTER_A, *(f"[[{phonemes}]]" for phonemes in _INTERJECTIONS.values())}
     for unit in spoken_units(text):
         word = unit.rstrip(",.?!;:")
         assert word in own or (word and not set(unit) & set("[]<>\x00\x01 \n"))

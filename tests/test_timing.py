@@ -136,8 +136,14 @@ def test_what_was_measured_is_read_back(tmp_path):
         ("[]", "found no timing file of version 1"),
         ('{"format": "fisherprep timing", "version": 9}', "found no timing file of version 1"),
         ('{"format": "fisherprep timing", "version": 1, "transfers": {"count": 4}}', "found 4, expected at least 100"),
-        ('{"format": "fisherprep timing", "version": 1, "transfers": {"count": 400, "quantiles": [2, 1]}}', "increasing"),
-        ('{"format": "fisherprep timing", "version": 1, "transfers": {"count": 400, "quantiles": ["x"]}}', "increasing"),
+        (
+            '{"format": "fisherprep timing", "version": 1, "transfers": {"count": 400, "quantiles": [2, 1]}}',
+            "increasing",
+        ),
+        (
+            '{"format": "fisherprep timing", "version": 1, "transfers": {"count": 400, "quantiles": ["x"]}}',
+            "increasing",
+        ),
     ],
 )
 def test_what_is_no_timing_file_is_named(tmp_path, content, message):
@@ -152,7 +158,9 @@ def test_what_is_no_timing_file_is_named(tmp_path, content, message):
 
 lengths = st.lists(st.floats(0.1, 4.0), min_size=1, max_size=3)
 lines = st.lists(
-    st.tuples(st.sampled_from("ab"), st.sampled_from(["turn", "turn", "backchannel", "interruption", "pause"]), lengths),
+    st.tuples(
+        st.sampled_from("ab"), st.sampled_from(["turn", "turn", "backchannel", "interruption", "pause"]), lengths
+    ),
     min_size=1,
     max_size=25,
 )

@@ -80,12 +80,14 @@ def _late(samples: np.ndarray, delay: int) -> np.ndarray:
 def _noise(speech: np.ndarray, rate_hz: int, rng: np.random.Generator) -> np.ndarray:
     """Stretches of noise and, as often, of silence, at a level relative to the speech (its frames that sound)."""
     noise = _colour(len(speech), rate_hz, rng)
+    silent = np.zeros(len(speech), bool)
     begin = 0
     while begin < len(speech):
         length = max(rate_hz, round(rng.uniform(0, SILENCE_S) * rate_hz))
-        if rng.random() < 0.5:
-            noise[begin : begin + length] = 0.0
+        silent[begin : begin + length] = rng.random() < 0.5
         begin += length
+    if not silent.all():  # what is flagged as noisy is noisy somewhere
+        noise[silent] = 0.0
     hop = rate_hz // 50
     frames = speech[: len(speech) // hop * hop].reshape(-1, hop)
     power = np.mean(frames**2, axis=1)

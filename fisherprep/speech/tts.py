@@ -14,7 +14,7 @@ import numpy as np
 
 from fisherprep.domain import SpeechChoice
 from fisherprep.numbers import spoken_numbers
-from fisherprep.speech.lexicon import spoken_units
+from fisherprep.speech.lexicon import LETTER_A, spoken_units
 
 ENGINES = ("espeak", "kokoro", "piper")
 
@@ -113,7 +113,7 @@ def spoken_text(words: Sequence[str]) -> str:
     said = []
     for word in words:
         units = spoken_units(word)
-        if any(c.isdigit() for c in word) and not any("[[" in unit for unit in units):
+        if any(c.isdigit() for c in word):
             said += [_in_letters(unit) for unit in units]
         elif units:
             said.append(word)
@@ -123,6 +123,7 @@ def spoken_text(words: Sequence[str]) -> str:
 
 
 def _in_letters(unit: str) -> str:
+    unit = unit.replace(LETTER_A, "A")
     number = unit.rstrip(",.?!;:")
     forms = spoken_numbers(number) if number.isdigit() else []
     return " ".join(forms[0]) + unit[len(number) :] if forms else unit
