@@ -2,10 +2,10 @@
 
 Dialogues of the coffee shop are synthesised by the ``synthesize`` stage, in its own voices, and what is in their tables
 is measured as ``fisherprep timing`` measures any corpus; that knows nothing of how times were drawn. The distance is
-Kolmogorov-Smirnov's, the largest difference of two cumulative distributions, of floor-transfer offsets (gaps above zero,
-overlaps below). Three sources: the built-in default; a timing file measured on a demo release, ingested and aligned; and
-a hard one, with overlaps of up to 2 s at half of the transfers, more than a counter's short turns can hold. The last line
-is JSON:
+Kolmogorov-Smirnov's, the largest difference of two cumulative distributions, of floor-transfer offsets (gaps above
+zero, overlaps below). Three sources: the built-in default; a timing file measured on a demo release, ingested and
+aligned; and a hard one, with overlaps of up to 2 s at half of the transfers, more than a counter's short turns can
+hold. The last line is JSON:
 
     ks_distance           the larger distance of the default and of the measured file
     ks_default            of the built-in default

@@ -196,7 +196,8 @@ def measured(timing: Timing, dialogues: int = 40) -> Measured:
     total = Measured()
     for seed in range(dialogues):
         _, placed = talk(seed, timing)
-        total.add(measure_call([word(p.side, a, b) for p in placed for a, b in zip(p.starts_s, p.ends_s)], []))
+        words = [word(p.side, *span) for p in placed for span in zip(p.starts_s, p.ends_s, strict=True)]
+        total.add(measure_call(words, []))
     return total
 
 

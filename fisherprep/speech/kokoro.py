@@ -67,7 +67,7 @@ class KokoroVoices:
 def _files(model: str | None) -> tuple[Path, list[Path]]:
     folder = Path(model) if model else None
     if folder is None or not folder.is_dir():
-        raise ValueError(f"kokoro: found {model!r}, expected its weights' folder (`model:`, --tts-model)")
+        raise ValueError(f"kokoro: found {model!r}, expected a folder of weights (`model:`)")
     weights = sorted([*folder.glob("*.onnx"), *folder.glob("onnx/*.onnx")])
     voices = sorted(folder.glob("voices*.bin")) or sorted(folder.glob("voices/*.bin"))
     if len(weights) != 1 or not voices:

@@ -1,8 +1,8 @@
 """A listening sheet: calls of a work folder as one HTML page that needs nothing beside it.
 
 Each call has a player (its audio is in the page, as FLAC), the waveform of each channel, and under it the words where
-they are said; a click on the waveform plays from there. All that comes from transcripts, scripts and prompts is escaped,
-and the page's own policy lets nothing but its own script run and nothing be loaded.
+they are said; a click on the waveform plays from there. All that comes from transcripts, scripts and prompts is
+escaped, and the page's own policy lets nothing but its own script run and nothing be loaded.
 """
 
 from __future__ import annotations
