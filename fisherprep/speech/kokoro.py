@@ -87,7 +87,7 @@ def _styles(files: list[Path]) -> dict[str, np.ndarray]:
 
 
 def _without_voices(kokoro: Any, session: Any, weights: Path) -> Any:
-    """kokoro-onnx's object; it wants a file of voices, so it is given one that holds none: styles are given by value."""
+    """kokoro-onnx's object; it wants a file of voices, and gets an empty one: styles are given by value."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
