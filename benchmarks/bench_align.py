@@ -241,7 +241,7 @@ def _summary(results: dict[str, Result]) -> dict[str, float]:
         "p95_error_ms": round(clean.quantile_ms(0.95), 1),
         "fallback_share": round(sum(result.num_fallback for result in every) / turns, 4),
         "masked_right_share": round(sum(result.masked["right"] for result in every) / (turns - wrong.planted), 4),
-        "masked_wrong_share": round(wrong.masked["wrong"] / wrong.planted, 4),
+        "masked_wrong_share": round(wrong.masked["wrong"] / wrong.planted, 4) if wrong.planted else None,
         "x_realtime_per_core": round(clean.x_realtime, 1),
     }
 

@@ -154,7 +154,7 @@ def fast_speech(words: Sequence[Words], rate: float, seconds: float, spell: Spel
         "shifted": round(float(np.mean(every > 0)), 4),
         "shift_p95_frames": round(float(np.quantile(every, 0.95)), 1),
         "shift_max_frames": int(every.max()),
-        "dropped": round(1 - kept / len(every), 4),
+        "peer_drops": round(1 - kept / len(every), 4),
     }
 
 

@@ -14,8 +14,8 @@ from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
-from fisherprep.commands.scripts import scripts
 from fisherprep.commands.listen import listen
+from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
 from fisherprep.commands.timing import timing
 

@@ -82,11 +82,11 @@ class Domain:
     scripts_share: float | None = None
     """share of dialogues from script files; None: all where there is no grammar, else a tenth"""
     grammar: str | None = None
-    """folder of ``*.yaml`` with scenarios"""
+    """folder of ``*.yaml`` with scenarios; ``default``: the one that comes with fisherprep"""
     facts: str | None = None
     """file that says what a fact sheet is drawn from"""
-    prompts: dict[str, str] = field(default_factory=lambda: {"service": SERVICE_PROMPT})
-    """prompt templates by name"""
+    prompts: dict[str, str] = field(default_factory=dict)
+    """prompt templates by name, beside or in place of ``service``"""
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     """by name, as in the grammar; empty: all of the grammar, equally often"""
     behaviours: Behaviours = Behaviours()
@@ -96,6 +96,11 @@ class Domain:
     conditions: Conditions = Conditions()
     dialogues: int = 20
     seed: int = 0
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """All prompt templates by name."""
+        return {"service": SERVICE_PROMPT, **self.prompts}
 
 
 def check_domain(domain: Domain, node: Node) -> None:
@@ -132,8 +137,8 @@ def _check_scenarios(domain: Domain, node: Node) -> None:
         if not scenario.prompts or len(set(scenario.prompts)) != len(scenario.prompts):
             at.mapping()["prompts"].fail("names of prompts, each once")
         for prompt in scenario.prompts:
-            if prompt not in domain.prompts:
-                at.fail(f"one of the prompts {sorted(domain.prompts)}", found=prompt)
+            if prompt not in domain.templates:
+                at.fail(f"one of the prompts {sorted(domain.templates)}", found=prompt)
     if domain.scenarios and not any(s.weight > 0 and not s.test_only for s in domain.scenarios.values()):
         keys["scenarios"].fail("at least one with a weight above 0 that is not test_only")
     if "behaviours" in keys:

@@ -12,9 +12,11 @@ import pytest
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SMALLEST = {
-    "bench_align": (["--calls", "2", "--seconds", "12"], {"x_realtime_per_core"}),
+    "bench_align": (["--calls", "1", "--seconds", "10"], {"within_frame_clean", "x_realtime_per_core"}),
     "bench_channels": (["--calls", "4", "--seconds", "20"], {"swap_precision", "swap_recall"}),
+    "bench_dialogues": (["--dialogues", "8"], {"distinct_turn_share", "false_alarms", "planted_found_share"}),
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
+    "bench_text_stream": (["--calls", "1", "--seconds", "10"], {"frames_per_s", "rates", "aligned", "interpolated"}),
     "bench_timing": (["--dialogues", "4", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
     "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
 }

@@ -23,6 +23,7 @@ from finetune.data.sources import open_held_out, open_sources, vocabulary_of
 from finetune.data.windows import Plan, WindowSource, dialogue_mask
 from finetune.prompt import PromptTexts, prompt_frames, system_prompt
 from fisherprep.manifest import Manifest
+from fisherprep.schema import SCHEMA_VERSION
 
 pytest_plugins = ["finetune_fixtures"]
 
@@ -344,7 +345,7 @@ def _break(work: Path, what: str) -> None:
     [
         ("folder", "does not exist, so dataset 'd' cannot be trained on; make it with `fisherprep encode"),
         ("table", "holds no codes table"),
-        ("version", "schema version 0, expected 1"),
+        ("version", f"schema version 0, expected {SCHEMA_VERSION}"),
         ("work.json", "expected a work folder"),
         ("columns", "columns are not those of the codes table"),
         ("garbage", "cannot be read"),

@@ -92,6 +92,14 @@ def test_what_the_user_said_may_be_repeated():
     assert reasons(text) == []
 
 
+def test_a_price_is_that_of_what_is_named():
+    asked = "\nCustomer: What's a muffin?\n"
+    assert reasons(asked + "Barista: The blueberry muffin is three twenty-five.\n") == []
+    assert reasons(asked + "Barista: The blueberry muffin is four dollars.\n") == ["wrong_price"]
+    two = asked.replace("a muffin", "the price of two muffins")
+    assert reasons(two + "Barista: Two blueberry muffins are six fifty.\n") == []
+
+
 def test_a_known_order_has_to_be_what_the_total_says():
     order = (OrderLine("latte", "large", 1, ("oat milk",)), OrderLine("blueberry muffin", "", 2))
     assert reasons(DIALOGUE, orders={3: order}) == []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fisherprep.domain import Behaviours
 from fisherprep.speech.grammar_run import SaidLine
 
-LONG_TURN_WORDS = 11
+LONG_TURN_WORDS = 9
 """A turn of so many words leaves room for the other side inside it."""
 _SHORTEST_PAUSED_WORDS = 4
 BACKCHANNELS = ("Mm-hm.", "Okay.", "Uh-huh.", "Right.", "Sure.", "Yeah.", "Oh, okay.", "Got it.", "Mhm.", "Oh, nice.")

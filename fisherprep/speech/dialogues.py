@@ -20,10 +20,12 @@ from pathlib import Path
 from fisherprep.domain import SERVICE_PROMPT, Domain, Scenario
 from fisherprep.manifest import Manifest
 from fisherprep.speech.behave import behave
-from fisherprep.speech.facts import FactSource, Sheet, read_facts
+from fisherprep.speech.facts import FactSource, Sheet
+from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, read_grammar
 from fisherprep.speech.grammar_run import SaidLine, fill, tell
-from fisherprep.speech.script_checks import Checker, Violation
+from fisherprep.speech.script_checks import Checker
+from fisherprep.speech.script_claims import Violation
 from fisherprep.speech.script_sums import OrderLine
 from fisherprep.speech.scripts import Problem, Script, ScriptLine, read_scripts, spoken_words
 from fisherprep.speech.templates import Template, parse_template
@@ -36,6 +38,8 @@ _TRIES = 4
 """Drafts of one dialogue, each from another draw, until one passes its checks."""
 _SCRIPTS_BESIDE_GRAMMAR = 0.1
 SCRIPTS, GRAMMAR = "scripts", "grammar"
+DEFAULT_GRAMMAR = Path(__file__).parent / "default_grammar"
+"""For a domain that has only facts; manifests name it ``default``."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def plan_dialogues(manifest: Manifest, count: int, seed: int) -> Planned:
     grammar = Drafter(manifest, domain) if domain.grammar else None
     planned = Planned()
     roles = (domain.agent_role, domain.user_role)
-    checker = Checker(roles, *((grammar.facts.offers(), grammar.facts.sizes()) if grammar else (frozenset(),)))
+    checker = Checker(roles, *(grammar.lexicon() if grammar else (frozenset(),)))
     scripts = _usable_scripts(manifest, domain, checker, planned) if domain.scripts else []
     share = domain.scripts_share if domain.scripts_share is not None else _SCRIPTS_BESIDE_GRAMMAR
     share = 1.0 if grammar is None else share if scripts else 0.0
@@ -183,7 +187,8 @@ class Drafter:
         self._rule = manifest.split
         self._domain = domain
         self.facts: FactSource = read_facts(_beside(manifest, domain.facts))
-        self._grammars = read_grammar(_beside(manifest, domain.grammar), domain.behaviours, self.facts.names())
+        folder = DEFAULT_GRAMMAR if domain.grammar == "default" else _beside(manifest, domain.grammar)
+        self._grammars = read_grammar(folder, domain.behaviours, self.facts.names())
         self.scenarios: dict[str, Scenario] = domain.scenarios or {name: Scenario() for name in self._grammars}
         for name in self.scenarios:
             if name not in self._grammars:
@@ -194,6 +199,10 @@ class Drafter:
         self._prompts = _prompt_templates(manifest, domain)
         for name, scenario in self.scenarios.items():
             self._check_prompts(self._grammars[name], scenario)
+
+    def lexicon(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The names of all that the domain sells, and of its sizes, as the checks need them."""
+        return self.facts.offers(), self.facts.sizes()
 
     def _check_prompts(self, grammar: ScenarioGrammar, scenario: Scenario) -> None:
         known = self.facts.names() | all_bound(grammar)
@@ -208,7 +217,14 @@ class Drafter:
         for attempt in range(_TRIES):
             rng = _chance(seed, call_id, f"draft {attempt}")
             sheet = self.facts.draw(rng, split, self._rule, taken)
-            dialogue, orders = self._draft(call_id, split, name, sheet, rng)
+            try:
+                dialogue, orders = self._draft(call_id, split, name, sheet, rng)
+            except ValueError as err:  # a step that only some draws lead to
+                place = f"{self._grammars[name].file.name}, {call_id}"
+                fix = "mend the grammar there, or ask with 'if' or 'when' first"
+                problem = Problem(place, str(err), "a dialogue that can be told", fix)
+                planned.dropped.append(Dropped(call_id, "cannot_be_told", problem))
+                continue
             report = checker.check(dialogue.script, dialogue.prompts, orders)
             planned.dropped += [_dropped(call_id, f"{dialogue.origin}, {call_id}", v) for v in report.violations]
             if not report.violations:
@@ -260,7 +276,7 @@ def _prompt_templates(manifest: Manifest, domain: Domain) -> dict[str, Template]
         nodes = read_yaml(manifest.path).mapping()["domain"].mapping()
         nodes = nodes["prompts"].mapping() if "prompts" in nodes else {}
     default = Node(SERVICE_PROMPT, manifest.path or Path(manifest.name), 1, "domain.prompts.service")
-    return {name: parse_template(nodes.get(name, default)) for name in domain.prompts}
+    return {name: parse_template(nodes.get(name, default)) for name in domain.templates}
 
 
 def _beside(manifest: Manifest, name: str) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 MONEY, CLOCK, NUMBER, DIGITS = "money", "clock", "number", "digits"
 
@@ -60,7 +61,8 @@ class _Token:
     end: int
 
 
-def hear(text: str) -> list[Heard]:
+@lru_cache(maxsize=4096)
+def hear(text: str) -> tuple[Heard, ...]:
     """All numbers of a text, in order."""
     tokens = [_Token(m[0], m.start(), m.end()) for m in _TOKEN.finditer(text.lower().replace("-", " "))]
     found: list[Heard] = []
@@ -71,7 +73,7 @@ def hear(text: str) -> list[Heard]:
             start, end = tokens[index].start, tokens[after - 1].end
             found.append(Heard(text[start:end], start, end, frozenset(readings)))
         index = max(after, index + 1)
-    return found
+    return tuple(found)
 
 
 def _number_at(tokens: list[_Token], i: int) -> tuple[int, list[tuple[str, int | str]]]:

@@ -12,7 +12,10 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from fisherprep.speech.script_checks import Checker, Violation, says_total
+from fisherprep.domain import Domain
+from fisherprep.speech.dialogues import Dialogue
+from fisherprep.speech.script_checks import Checker
+from fisherprep.speech.script_claims import Violation, says_total
 from fisherprep.speech.script_sums import OrderLine
 from fisherprep.speech.scripts import Script, ScriptLine, spoken_words
 
@@ -105,6 +108,19 @@ class Written:
     """of the last answer"""
     asked: int = 0
     """how often the model was asked"""
+
+
+def brief_of(dialogue: Dialogue, domain: Domain) -> Brief:
+    """What a model is told to write in place of a drafted dialogue: the same fact sheet, scenario and split."""
+    name = dialogue.scenario or ""
+    about = domain.scenarios[name].about if name in domain.scenarios else ""
+    roles = (domain.agent_role, domain.user_role)
+    return Brief(dialogue.call_id, dialogue.prompts, about or name.replace("_", " "), roles, len(dialogue.script.lines))
+
+
+def dialogue_of(written: Written, drafted: Dialogue) -> Dialogue | None:
+    """The dialogue that was written in place of ``drafted``, to be spoken or kept as a file; None where none passed."""
+    return replace(drafted, source="llm", script=written.script) if written.script else None
 
 
 def build_messages(brief: Brief, rejected: tuple[str, Sequence[Violation]] | None = None) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
 from fisherprep.speech.scripts import SERVICE_FORM
@@ -141,14 +142,16 @@ def mentions(text: str, items: Iterable[str]) -> list[tuple[str, int, int]]:
     found: list[tuple[str, int, int]] = []
     low = text.lower()
     for item in sorted(items, key=lambda i: (-len(i), i)):
-        for match in re.finditer(rf"\b{_forms(item)}\b", low):
+        for match in _forms(item).finditer(low):
             if not any(start < match.end() and match.start() < end for _, start, end in found):
                 found.append((item, match.start(), match.end()))
     return sorted(found, key=lambda f: f[1])
 
 
-def _forms(item: str) -> str:
+@cache
+def _forms(item: str) -> re.Pattern[str]:
     forms = {item, plural(item), item.removesuffix("s"), item.removesuffix("es")}
     if item.endswith("ies"):
         forms.add(item[:-3] + "y")
-    return "(?:" + "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True) if len(form) > 1) + ")"
+    longest_first = sorted((form for form in forms if len(form) > 1), key=lambda form: (-len(form), form))
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest_first)) or re.escape(item)})\b")
