@@ -17,7 +17,7 @@ SMALLEST = {
     "bench_dialogues": (["--dialogues", "8"], {"distinct_turn_share", "false_alarms", "planted_found_share"}),
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
     "bench_text_stream": (["--calls", "1", "--seconds", "10"], {"frames_per_s", "rates", "aligned", "interpolated"}),
-    "bench_timing": (["--dialogues", "4", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
+    "bench_timing": (["--dialogues", "2", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
     "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
 }
 

@@ -18,7 +18,7 @@ import numpy as np
 FORMAT_VERSION = 1
 """Of ``timing.json``; raised when a definition changes."""
 NUM_QUANTILES = 200
-MIN_TRANSFERS = 100
+MIN_TRANSFERS = 50
 """Fewer measured transfers are no distribution to draw from."""
 JOIN_S = 0.2
 """A shorter silence of one side is no pause: closures of stops are as long. (Our choice; 0.18 to 0.2 s is usual.)"""
