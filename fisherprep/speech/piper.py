@@ -43,7 +43,7 @@ class PiperVoices:
         }
 
     def speakers(self) -> tuple[Speaker, ...]:
-        """The voices that were named; their names become short, and their sex is not known."""
+        """The voices that were named; their sex is not known."""
         return tuple(Speaker(name) for name in self._voices)
 
     def say(self, words: Sequence[str], speaker: str, seed: int) -> Speech:

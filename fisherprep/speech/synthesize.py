@@ -19,15 +19,16 @@ import numpy as np
 from fisherprep.domain import Conditions, Domain, SpeechChoice
 from fisherprep.engine import Engine
 from fisherprep.manifest import Manifest
-from fisherprep.schema import CODEC_RATE_HZ, CONVERSATIONS, SIDES
+from fisherprep.schema import CODEC_RATE_HZ, SIDES
 from fisherprep.speech.channel import wideband
 from fisherprep.speech.conditions import disturb
 from fisherprep.speech.dialogues import Dialogue, Planned, domain_of, plan_dialogues
-from fisherprep.speech.timeline import Line, Placed, render
+from fisherprep.speech.rows import alignment_row, conversation_row, persona_row, turn_row, words_rows
+from fisherprep.speech.timeline import Line, render
 from fisherprep.speech.timing import Timing, read_timing
 from fisherprep.speech.tts import Speaker, Speech, Tts, load_tts
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage
-from fisherprep.workfolder import WorkFolder, sha256_file, shard_of
+from fisherprep.workfolder import WorkFolder, shard_of
 
 _AUDIO = "audio"
 _HELD_OUT = ("test", "valid")
@@ -233,13 +234,13 @@ def _speak(
     samples, flags = disturb(clean, CODEC_RATE_HZ, user, conditions, _rng(seed, call_id, "conditions"))
     audio = _write_audio(work, call_id, samples)
     result.files.append(f"{_AUDIO}/{audio.name}")
-    result.rows["conversations"].append(_conversation(plan, audio, samples.shape[1], flags))
+    result.rows["conversations"].append(conversation_row(plan, audio, samples.shape[1], flags))
     in_time = sorted(rendered.placed, key=lambda p: (p.start_s, p.line))
     for turn, placed in enumerate(in_time):
-        result.rows["turns"].append(_turn(call_id, turn, placed, script["lines"][placed.line]["text"]))
-        result.rows["words"] += _words(call_id, turn, placed)
-    result.rows["alignments"] += [_alignment(call_id, side, in_time) for side in SIDES]
-    result.rows["personas"] += [_persona(call_id, side, plan["prompts"] if side == agent else []) for side in SIDES]
+        result.rows["turns"].append(turn_row(call_id, turn, placed, script["lines"][placed.line]["text"]))
+        result.rows["words"] += words_rows(call_id, turn, placed)
+    result.rows["alignments"] += [alignment_row(call_id, side, in_time) for side in SIDES]
+    result.rows["personas"] += [persona_row(call_id, side, plan["prompts"] if side == agent else []) for side in SIDES]
     result.counters += Counter(
         dialogues=1, seconds=samples.shape[1] / CODEC_RATE_HZ, words=sum(len(p.words) for p in in_time)
     )
@@ -255,78 +256,3 @@ def _write_audio(work: WorkFolder, call_id: str, samples: np.ndarray) -> Path:
         soundfile.write(path, pcm, CODEC_RATE_HZ, format="FLAC", subtype="PCM_16")
 
     return work.write_bytes_with(f"{_AUDIO}/{call_id}.flac", write)
-
-
-def _conversation(plan: dict[str, Any], audio: Path, num_samples: int, flags: list[str]) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(column.name for column in CONVERSATIONS.columns)
-    row.update(
-        call_id=plan["call_id"],
-        corpus=plan["corpus"],
-        audio_root=0,
-        audio_file=audio.name,
-        audio_format="flac-pcm16",
-        audio_bytes=audio.stat().st_size,
-        audio_sha256=sha256_file(audio),
-        sample_rate_hz=CODEC_RATE_HZ,
-        num_samples=num_samples,
-        duration_s=num_samples / CODEC_RATE_HZ,
-        transcript_file=plan["script_file"],
-        transcriber="script",
-        topic_title=plan["scenario"],
-        role_prompt=plan["script"]["prompt"],
-        agent_side=plan["agent"],
-        split=plan["split"],
-        flags=flags,
-    )
-    for side, voice in plan["voices"].items():
-        name = voice["name"].replace("\\", "/").rsplit("/", 1)[-1]  # a piper voice is named by its path
-        row[f"speaker_{side}"] = f"{plan['corpus']}-{name}"
-        row[f"sex_{side}"] = voice["sex"]
-    return row
-
-
-def _turn(call_id: str, turn: int, placed: Placed, text: str) -> dict[str, Any]:
-    return {
-        "call_id": call_id,
-        "turn": turn,
-        "side": placed.side,
-        "start_s": placed.start_s,
-        "end_s": placed.end_s,
-        "text": text,
-        "words": list(placed.words),
-        "flags": ["broke_off"] if placed.cut else [],
-    }
-
-
-def _words(call_id: str, turn: int, placed: Placed) -> list[dict[str, Any]]:
-    """The score is null: these times are no aligner's guess. None where the engine gave none."""
-    if placed.starts_s is None or placed.ends_s is None:
-        return []
-    shared = {"call_id": call_id, "side": placed.side, "turn": turn, "score": None, "method": "synthesis"}
-    times = zip(placed.words, placed.starts_s, placed.ends_s, strict=True)
-    return [
-        {**shared, "index": index, "word": word, "start_s": start_s, "end_s": end_s}
-        for index, (word, start_s, end_s) in enumerate(times)
-    ]
-
-
-def _alignment(call_id: str, side: str, placed: list[Placed]) -> dict[str, Any]:
-    """All words are where they are; no aligner scored them."""
-    num_words = sum(len(p.words) for p in placed if p.side == side)
-    row: dict[str, Any] = {"call_id": call_id, "side": side, "num_words": num_words, "unknown": [], "flags": []}
-    return {**row, "coverage": 1.0 if num_words else None, "score_p05": None, "score_median": None}
-
-
-def _persona(call_id: str, side: str, prompts: list[str]) -> dict[str, Any]:
-    return {
-        "call_id": call_id,
-        "side": side,
-        "tone": None,
-        "topic": None,
-        "facts": [],
-        "name": None,
-        "prompts": prompts,
-        "labeler": "role",
-        "request_key": None,
-        "status": "ok" if prompts else "not an agent",
-    }

@@ -179,16 +179,11 @@ def _pieces(index: int, line: Line, speech: Speech, rate_hz: int) -> _Spoken:
 def _runs(starts_s: Sequence[float], ends_s: Sequence[float]) -> Iterator[tuple[int, int]]:
     """First and last-plus-one of the words that no pause parts."""
     first = 0
-    for i, (end_s, start_s) in enumerate(pairwise_gaps(starts_s, ends_s), 1):
-        if start_s - end_s >= JOIN_S:
+    for i in range(1, len(starts_s)):
+        if starts_s[i] - ends_s[i - 1] >= JOIN_S:
             yield first, i
             first = i
     yield first, len(starts_s)
-
-
-def pairwise_gaps(starts_s: Sequence[float], ends_s: Sequence[float]) -> Iterator[tuple[float, float]]:
-    """The end of each word and the start of the next."""
-    return zip(ends_s, starts_s[1:], strict=False)
 
 
 def _sounding(samples: np.ndarray, rate_hz: int) -> list[tuple[int, int]]:
