@@ -17,7 +17,7 @@ from fisherprep.manifest import Manifest, load_manifest
 @data_root_option
 @click.option("--out", type=FOLDER, help="Work folder to write.  [default: DATA_ROOT/ and the manifest's `tables`]")
 @click.option("--dialogues", type=click.IntRange(min=1), help="How many dialogues.  [default: the manifest's]")
-@click.option("--seed", type=int, help="Another seed gives other voices and timing.  [default: the manifest's]")
+@click.option("--seed", type=int, help="Another seed gives other drafts, voices and timing.  [default: the manifest's]")
 @click.option("--tts", metavar="ENGINE", help="espeak, kokoro, piper or module:callable.  [default: the manifest's]")
 @click.option(
     "--voice", "voices", multiple=True, metavar="NAME", help="A voice of the engine; give one option for each."
@@ -49,11 +49,14 @@ def synthesize(
     workers: int,
     strict: bool,
 ) -> None:
-    """Speak a domain's scripts: two-channel audio and all tables but the codes.
+    """Speak a domain's dialogues: two-channel audio and all tables but the codes.
+
+    They come from script files and from the domain's grammar, each from a fact sheet of its own; what breaks its own
+    prompt is left out and counted (docs/domains.md). Voices, timing, conditions: docs/speech.md.
 
     \b
     Examples:
-      fisherprep synthesize manifests/coffee.yaml --out data/coffee
+      fisherprep synthesize manifests/coffee.yaml --dialogues 200
       fisherprep synthesize manifests/coffee.yaml --timing data/fisher/timing.json --conditions moshi
     """
     from fisherprep.engine import local_engine

@@ -179,7 +179,7 @@ def _branches(
             node.fail("'then' with steps", found=sorted(keys))
         return tuple((1.0, _steps(keys[k], behaviours) if k in keys else ()) for k in ("then", "else"))
     if kind == "repeat":
-        _bounds(keys["repeat"])
+        bounds(keys["repeat"])
         return ((1.0, _steps(keys["steps"] if "steps" in keys else node.fail("'steps' to repeat"), behaviours)),)
     if kind != "either":
         return ()
@@ -220,18 +220,16 @@ def _paths(kind: str, keys: dict[str, Node]) -> dict[str, templates.Path]:
     if "extra" in keys:
         paths["extra"] = parse_path(keys["extra"].text(), keys["extra"])
     if "count" in keys:
-        _bounds(keys["count"])
+        bounds(keys["count"])
     return paths
 
 
-def _bounds(node: Node) -> tuple[int, int]:
+def bounds(node: Node) -> tuple[int, int]:
+    """A number, or fewest and most."""
     entries = node.value if isinstance(node.value, list) else [node, node]
     if len(entries) != 2 or entries[0].integer(0, 20) > entries[1].integer(0, 20):
         node.fail("a number, or [fewest, most]")
     return entries[0].value, entries[1].value
-
-
-bounds = _bounds
 
 
 def walk_steps(steps: tuple[Step, ...]) -> Iterator[Step]:

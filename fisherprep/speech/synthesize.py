@@ -53,18 +53,18 @@ def synthesize(
     engine: Engine,
     sound: Sound = Sound(),
 ) -> StageSummary:
-    """Speak a domain's scripts into the work folder ``out``; what is there and up to date is kept.
+    """Speak a domain's dialogues into the work folder ``out``; what is there and up to date is kept.
 
     Args:
         manifest: a dataset with a ``domain``.
         out: the work folder.
         dialogues: how many, in place of the manifest's number.
-        seed: of voices and timing, in place of the manifest's.
+        seed: of drafts, voices and timing, in place of the manifest's.
         engine: where the shards run.
         sound: voices, timing and conditions, in place of the manifest's.
 
     Raises:
-        ValueError: the manifest has no domain, its scripts are missing or all unusable, the voices or the timing file
+        ValueError: the manifest has no domain, its files are missing, wrong or unusable, the voices or the timing file
             cannot be had, there are too few voices for the splits, the number of dialogues is not positive, or ``out``
             holds another dataset or words that `align` placed.
     """
