@@ -6,9 +6,9 @@ classify every silence and overlap by who speaks before and after it; made preci
 - unit: words of one side without a silence of ``JOIN_S`` or more between them;
 - floor: the unit that holds it is the one that ends last so far;
 - pause: silence between two units of the side that holds the floor, nobody else speaking in between;
-- transfer: a unit of the other side that outlasts the floor's; its floor-transfer offset (FTO; the term is that of ten
-  Bosch, Oostdijk & Boves 2005, Speech Communication 47) is its start minus the end of the floor's unit: a gap above
-  zero, an overlap below;
+- transfer: a unit of the other side that outlasts the floor's; its floor-transfer offset (FTO; gaps and overlaps on one
+  scale, as de Ruiter, Mitterer & Enfield 2006, Language 82, and ten Bosch, Oostdijk & Boves 2005, Speech Communication
+  47, have them) is its start minus the end of the floor's unit: a gap above zero, an overlap below;
 - interruption: a transfer with an overlap of ``INTERRUPTION_S`` or more (our choice);
 - backchannel: a unit of at most ``BACKCHANNEL_S`` (our choice) that begins and ends inside the other side's unit.
 
