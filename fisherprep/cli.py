@@ -14,9 +14,11 @@ from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
+from fisherprep.commands.listen import listen
 from fisherprep.commands.prompts import prompts
 from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
+from fisherprep.commands.timing import timing
 
 
 class _CleanErrors(click.Group):
@@ -51,5 +53,7 @@ def main() -> None:
     """
 
 
-for command in (ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, check):
+for command in (
+    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check,
+):  # fmt: skip
     main.add_command(command)

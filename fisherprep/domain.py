@@ -46,6 +46,29 @@ class Behaviours:
 
 
 @dataclass(frozen=True)
+class SpeechChoice:
+    """Which engine speaks, and in which voices; see ``speech/tts.py``."""
+
+    engine: str = "espeak"
+    """espeak, kokoro, piper, or module:callable"""
+    voices: tuple[str, ...] = ()
+    """the engine's names of voices; none: all that it has"""
+    model: str | None = None
+    """folder with the engine's weights, where it needs one"""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What may befall the user's channel, and how often (shares, 0 to 1); see ``speech/conditions.py``."""
+
+    gain: float = 0.0
+    noise: float = 0.0
+    echo: float = 0.0
+    """the agent heard through the user's microphone, and the room's reverberation"""
+    telephone: float = 0.0
+
+
+@dataclass(frozen=True)
 class Domain:
     """What to synthesise; folders and files are relative to the manifest's folder.
 
@@ -67,6 +90,10 @@ class Domain:
     scenarios: dict[str, Scenario] = field(default_factory=dict)
     """by name, as in the grammar; empty: all of the grammar, equally often"""
     behaviours: Behaviours = Behaviours()
+    speech: SpeechChoice = SpeechChoice()
+    timing: str | None = None
+    """``timing.json`` that `fisherprep timing` measured; None: the built-in default"""
+    conditions: Conditions = Conditions()
     dialogues: int = 20
     seed: int = 0
 
@@ -95,6 +122,9 @@ def check_domain(domain: Domain, node: Node) -> None:
         keys["scripts_share"].number(0, 1)
         if domain.scripts is None:
             keys["scripts_share"].fail("no share, since there is no scripts folder")
+    if "conditions" in keys:
+        for share in keys["conditions"].mapping().values():
+            share.number(0, 1)
     _check_scenarios(domain, node)
 
 

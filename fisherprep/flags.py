@@ -22,7 +22,12 @@ FLAGS = {
     "audio_ends_early": "lines of the transcript lie past the audio's end: it is cut, or its rate is wrong",
     "spare_file": "the file of the call that comes first is damaged, and the next was taken",
     "listed_bad_audio": "someone published that this recording is bad (errata.yaml)",
+    "user_gain": "synthesised: the user's channel was made louder or quieter",
+    "user_noise": "synthesised: noise was added to the user's channel",
+    "user_echo": "synthesised: the agent's echo and a room's reverberation were added to the user's channel",
+    "user_telephone": "synthesised: the user's channel went through a telephone line (300 to 3400 Hz, mu-law)",
     # turns
+    "broke_off": "synthesised: interrupted, the last words of the text are not said",
     "erratum": "words or start were replaced by a known erratum (errata.yaml)",
     "uncertain": "words in (( )) were unclear to the transcriber (LDC), or (( )) is part of the turn",
     "rejected": "BBN: the whole turn is in (( )) because forced alignment scored it low",

@@ -136,8 +136,9 @@ def _writers(work: WorkFolder) -> dict[str, str]:
 
 
 def _stage_to_run(work: WorkFolder, table: str) -> str:
-    """The stage that writes a table of this folder: synthesize writes all that encode reads."""
-    return "synthesize" if table != "codes" and work.done("synthesize") else _WRITTEN_BY[table]
+    """The stage that writes a table of this folder: synthesize writes most of what encode reads, perhaps no words."""
+    outputs = (file for record in work.done("synthesize").values() for file in record.outputs)
+    return "synthesize" if any(file.startswith(f"{table}/") for file in outputs) else _WRITTEN_BY[table]
 
 
 def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:

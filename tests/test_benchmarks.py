@@ -18,6 +18,7 @@ SMALLEST = {
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),
     "bench_text_stream": (["--calls", "1", "--seconds", "10"], {"frames_per_s", "rates", "aligned", "interpolated"}),
     "bench_label": (["--calls", "20", "--turns", "20", "--latency-ms", "20", "--rounds", "1"], {"ratio_vs_flat_out"}),
+    "bench_timing": (["--dialogues", "2", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
     "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
 }
 

@@ -8,6 +8,7 @@ import click
 
 from fisherprep.commands.options import FOLDER, data_root_option, strict_option, workers_option
 from fisherprep.commands.summary import report
+from fisherprep.domain import SpeechChoice
 from fisherprep.manifest import Manifest, load_manifest
 
 
@@ -17,22 +18,61 @@ from fisherprep.manifest import Manifest, load_manifest
 @click.option("--out", type=FOLDER, help="Work folder to write.  [default: DATA_ROOT/ and the manifest's `tables`]")
 @click.option("--dialogues", type=click.IntRange(min=1), help="How many dialogues.  [default: the manifest's]")
 @click.option("--seed", type=int, help="Another seed gives other drafts, voices and timing.  [default: the manifest's]")
+@click.option("--tts", metavar="ENGINE", help="espeak, kokoro, piper or module:callable.  [default: the manifest's]")
+@click.option(
+    "--voice", "voices", multiple=True, metavar="NAME", help="A voice of the engine; give one option for each."
+)
+@click.option("--tts-model", metavar="DIR", help="Folder of the engine's weights (kokoro).")
+@click.option(
+    "--timing",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="timing.json that `fisherprep timing` measured.  [default: the manifest's, else built in]",
+)
+@click.option(
+    "--conditions",
+    type=click.Choice(["none", "moshi", "telephone"]),
+    help="What befalls the user's channel: nothing; gain, noise and echo as for Moshi; a telephone line besides.",
+)
 @workers_option
 @strict_option
-def synthesize(manifest: Path, data_root: Path, out: Path | None, dialogues: int | None, seed: int | None,
-               workers: int, strict: bool) -> None:  # fmt: skip
+def synthesize(
+    manifest: Path,
+    data_root: Path,
+    out: Path | None,
+    dialogues: int | None,
+    seed: int | None,
+    tts: str | None,
+    voices: tuple[str, ...],
+    tts_model: str | None,
+    timing: Path | None,
+    conditions: str | None,
+    workers: int,
+    strict: bool,
+) -> None:
     """Speak a domain's dialogues: two-channel audio and all tables but the codes.
 
     They come from script files and from the domain's grammar, each from a fact sheet of its own; what breaks its own
-    prompt is left out and counted (docs/domains.md).
+    prompt is left out and counted (docs/domains.md). Voices, timing, conditions: docs/speech.md.
 
     \b
-    Example:
+    Examples:
       fisherprep synthesize manifests/coffee.yaml --dialogues 200
+      fisherprep synthesize manifests/coffee.yaml --timing data/fisher/timing.json --conditions moshi
     """
     from fisherprep.engine import local_engine
+    from fisherprep.speech.conditions import PRESETS
+    from fisherprep.speech.synthesize import Sound
     from fisherprep.speech.synthesize import synthesize as run
 
     domain: Manifest = load_manifest(manifest)
     target = out or data_root / domain.tables
-    report(target, run(domain, target, dialogues, seed, local_engine(workers)), strict)
+    sound = Sound(_speech(domain, tts, voices, tts_model), timing, PRESETS[conditions] if conditions else None)
+    report(target, run(domain, target, dialogues, seed, local_engine(workers), sound), strict)
+
+
+def _speech(manifest: Manifest, tts: str | None, voices: tuple[str, ...], model: str | None) -> SpeechChoice | None:
+    """The manifest's choice with what the flags replace; another engine keeps nothing of it."""
+    given = manifest.domain.speech if manifest.domain else SpeechChoice()
+    if tts and tts != given.engine:
+        return SpeechChoice(tts, voices, model)
+    return SpeechChoice(given.engine, voices or given.voices, model or given.model)

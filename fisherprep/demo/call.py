@@ -150,6 +150,7 @@ def _record(job: CallJob) -> tuple[np.ndarray, list[Heard]]:
     samples[:, :length] = rendered.samples[:, :length]
     heard = []
     for placed in rendered.placed:
+        assert placed.starts_s and placed.ends_s  # espeak knows when its words are
         whole = Heard(said[placed.line], placed.starts_s, placed.ends_s)
         left = cut_at(whole, job.seconds - TAIL_S)
         if left is not whole:

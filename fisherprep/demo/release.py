@@ -25,7 +25,7 @@ from fisherprep.demo.plan import Plan, plan_release
 from fisherprep.demo.tables import release_texts
 from fisherprep.engine import Engine
 
-GENERATOR = "fisherprep demo-corpus 1"
+GENERATOR = "fisherprep demo-corpus 2"
 """Raised when the same arguments give other content; a release of another generator is refused."""
 SECONDS = (5.0, 720.0)
 """Length of a call, shortest and longest."""

@@ -182,6 +182,7 @@ def _say(words: list[str], labels: list[list[int]], voice: Any, rng: Random) -> 
         samples = soxr.resample(line, ALIGNER_RATE_HZ // 2, ALIGNER_RATE_HZ, quality="HQ")
     else:
         samples = wideband(both, speech.rate_hz, noise, ALIGNER_RATE_HZ, noise_dbfs)[0]
+    assert speech.starts_s and speech.ends_s  # espeak knows when its words are
     times = zip(speech.starts_s, speech.ends_s, labels, strict=True)
     samples = ((samples - samples.mean()) / samples.std()).astype(np.float32)
     return _Utterance(samples, [(start + before_s, end + before_s, word) for start, end, word in times])

@@ -18,12 +18,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from fisherprep.speech.lexicon import spoken_units
+from fisherprep.speech.tts import Speaker, Speech, chosen
+
+_MISSING = "speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'"
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,27 @@ def voices() -> tuple[Voice, ...]:
     return _VOICES
 
 
-@dataclass(frozen=True)
-class Speech:
-    """One utterance, from the start of its first sound to the end of its last."""
+class Espeak:
+    """The embedded voices behind the interface of ``tts.py``."""
 
-    samples: np.ndarray
-    """float32 [N], mono, -1 to 1"""
-    rate_hz: int
-    starts_s: tuple[float, ...]
-    """start of each word's first sound; inside a phrase a stop's closure belongs to its word"""
-    ends_s: tuple[float, ...]
-    """end of each word's last sound: the next word's start where there is no pause"""
+    gives_words = True
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        try:
+            release = version("espeakng-loader")
+        except PackageNotFoundError as err:
+            raise ValueError(_MISSING) from err
+        self._voices = {voice.name: voice for voice in _VOICES}
+        self._speakers = chosen(names, [Speaker(v.name, v.sex) for v in _VOICES], "espeak")
+        self.identity: dict[str, Any] = {"engine": "espeak", "espeakng-loader": release}
+
+    def speakers(self) -> tuple[Speaker, ...]:
+        """The voices that were chosen."""
+        return self._speakers
+
+    def say(self, words: Sequence[str], speaker: str, seed: int) -> Speech:
+        """As the function ``say``; espeak-ng has no chance in it, so the seed is of no effect."""
+        return say(words, self._voices[speaker])
 
 
 def say(words: Sequence[str], voice: Voice) -> Speech:
@@ -279,7 +293,7 @@ def _fresh_library() -> Iterator[_Library]:
     try:
         import espeakng_loader
     except ImportError as err:
-        raise ValueError("speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'") from err
+        raise ValueError(_MISSING) from err
     with _loading:
         handle = ctypes.CDLL(espeakng_loader.get_library_path())
         try:

@@ -25,7 +25,7 @@ _INTERJECTIONS = {
 
 _ABBREVIATIONS = ("mr", "mrs", "dr", "st")
 """Words whose full stop ends no sentence."""
-_LETTER_A = "[['eI]]"
+LETTER_A = "[['eI]]"
 _CLOSING = re.compile(r"[.,?!;:\-]+$")
 _INITIALISM = re.compile(r"((?:[a-z][._]+)+[a-z]?)('?s)?", re.IGNORECASE)
 _PRICE = re.compile(r"\$(\d+)(?:\.(\d\d))?")
@@ -77,8 +77,8 @@ def _with_mark(units: list[str], mark: str) -> list[str]:
 
 def _letters(initials: str, suffix: str) -> list[str]:
     letters = [c.lower() for c in initials if c.isalpha()]
-    units = [_LETTER_A if c == "a" else c for c in letters]
-    return [*units[:-1], units[-1] + "'s"] if suffix and units[-1] != _LETTER_A else units
+    units = [LETTER_A if c == "a" else c for c in letters]
+    return [*units[:-1], units[-1] + "'s"] if suffix and units[-1] != LETTER_A else units
 
 
 def _plain_units(core: str) -> list[str]:

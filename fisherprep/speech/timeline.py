@@ -1,20 +1,33 @@
-"""A dialogue on two separate channels: who speaks when, with gaps, overlaps, backchannels and interruptions.
+"""A dialogue on two separate channels: every line spoken, cut into units, placed in time, and mixed.
 
-Legend: floor-transfer offset (FTO) is the start of a turn minus the end of the other side's turn before it; above zero
-it is a gap, below zero an overlap.
+Legend: a unit is speech of one side without a pause (``timing.JOIN_S``); a line has one or more of them. Times are laid
+out by ``placing.py``, so that a measurement of the result finds the distributions of ``timing.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from fisherprep.schema import SIDES
-from fisherprep.speech.espeak import Speech, Voice, say
+from fisherprep.speech.espeak import say as say_espeak
+from fisherprep.speech.placing import Floor, Unit
+from fisherprep.speech.timing import JOIN_S, Timing
+from fisherprep.speech.tts import Speech
+
+__all__ = ["KINDS", "Line", "Placed", "Rendered", "Timing", "render"]
 
 KINDS = ("turn", "backchannel", "interruption", "pause")
+_BLOCK = 16
+"""Lines that are placed together: what they ask of time is weighed against each other."""
+_SOUND_DB = -45.0
+"""Quieter than an utterance's loudest frame by so much is silence, where an engine does not say when its words are."""
+_FRAME_S = 0.01
+_MAX_CUT_WORDS = 3
 
 
 @dataclass(frozen=True)
@@ -32,61 +45,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Placed:
-    """An utterance with its times from the start of the audio, one per word."""
+    """An utterance with its times from the start of the audio."""
 
     line: int
     """index into the lines that were given"""
     side: str
     words: tuple[str, ...]
-    starts_s: tuple[float, ...]
-    ends_s: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Distributions that times are drawn from.
-
-    FTO: a normal distribution with another spread on either side of its mode. Heldner & Edlund (2010, Journal of
-    Phonetics 38, "Pauses, gaps and overlaps in conversations") and Stivers et al. (2009, PNAS 106, "Universals and
-    cultural variation in turn-taking in conversation") report one mode between 0 and about 200 ms and tails on both
-    sides, the longer one towards gaps. The defaults have their mode at 200 ms, their mean near 280 ms and overlaps at
-    about a quarter of the turns; the two spreads are a choice of this package, not a fit.
-
-    Pauses of a side that goes on speaking: log-normal, as silent pauses usually are; median and spread are a choice.
-    """
-
-    fto_mode_s: float = 0.2
-    fto_early_s: float = 0.35
-    """spread below the mode"""
-    fto_late_s: float = 0.45
-    """spread above the mode"""
-    fto_limits_s: tuple[float, float] = (-0.8, 1.8)
-    pause_median_s: float = 0.5
-    pause_log_spread: float = 0.5
-    pause_limits_s: tuple[float, float] = (0.2, 2.0)
-    long_pause_s: tuple[float, float] = (1.5, 3.5)
-    """silence before a line of kind ``pause``, uniform: longer than any that a turn's end leaves"""
-    backchannel_span: tuple[float, float] = (0.3, 0.9)
-    """part of the other side's utterance in which a backchannel may begin"""
-    interruption_s: tuple[float, float] = (0.3, 1.0)
-    """how long before the other side's end an interruption begins, uniform"""
-    lead_in_s: tuple[float, float] = (0.3, 0.8)
-    """silence before the first utterance, uniform"""
-    lead_out_s: float = 0.5
-    """silence after the last utterance"""
-
-    def transfer_s(self, rng: np.random.Generator) -> float:
-        """One floor-transfer offset."""
-        early, late = self.fto_early_s, self.fto_late_s
-        below = rng.random() < early / (early + late)
-        deviation = abs(rng.standard_normal())
-        offset = self.fto_mode_s + (-early if below else late) * deviation
-        return float(np.clip(offset, *self.fto_limits_s))
-
-    def pause_s(self, rng: np.random.Generator) -> float:
-        """One pause between two utterances of the same side."""
-        pause = self.pause_median_s * np.exp(self.pause_log_spread * rng.standard_normal())
-        return float(np.clip(pause, *self.pause_limits_s))
+    """those that are said: of an utterance that was broken off, not all"""
+    start_s: float
+    end_s: float
+    starts_s: tuple[float, ...] | None
+    """one per word; None where the engine gives no word times"""
+    ends_s: tuple[float, ...] | None
+    cut: bool = False
+    """the other side interrupted it, and it broke off"""
 
 
 @dataclass(frozen=True)
@@ -100,101 +72,182 @@ class Rendered:
     """in the order of the lines"""
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """The sound of one unit; word times from its own start, none where the engine gives none."""
+
+    samples: np.ndarray
+    words: int
+    starts_s: tuple[float, ...]
+    ends_s: tuple[float, ...]
+
+
 @dataclass
-class _Floor:
-    """Where the dialogue stands: the latest utterance that holds the floor, and when each side is free."""
+class _Spoken:
+    """A line, its sound, and its units once they are placed."""
 
-    timing: Timing
-    rng: np.random.Generator
-    side: str = ""
-    start_s: float = 0.0
-    end_s: float = 0.0
-    word_ends_s: tuple[float, ...] = ()
-    free_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(SIDES, 0.0))
-
-    def begin(self, line: Line, length_s: float) -> float:
-        """When the line begins: as its kind asks, and never while its own side is still speaking."""
-        timing, rng = self.timing, self.rng
-        if not self.side:
-            return float(rng.uniform(*timing.lead_in_s))
-        if line.kind == "pause":
-            return max(self.end_s, self.free_s[line.side]) + float(rng.uniform(*timing.long_pause_s))
-        if line.side == self.side:
-            return self.free_s[line.side] + timing.pause_s(rng)
-        if line.kind == "backchannel":
-            wanted = self._inside(length_s)
-        elif line.kind == "interruption":
-            wanted = self.end_s - self._at_most_half(float(rng.uniform(*timing.interruption_s)), length_s)
-        else:
-            offset = timing.transfer_s(rng)
-            wanted = self.end_s + (offset if offset >= 0 else -self._at_most_half(-offset, length_s))
-        return max(wanted, self.free_s[line.side] + (timing.pause_limits_s[0] if self.free_s[line.side] else 0.0))
-
-    def _at_most_half(self, overlap_s: float, length_s: float) -> float:
-        """An overlap covers at most half of either utterance, so that both can be followed."""
-        return min(overlap_s, (self.end_s - self.start_s) / 2, length_s / 2)
-
-    def _inside(self, length_s: float) -> float:
-        """The end of a word inside the floor holder's utterance, early enough for a backchannel to fit."""
-        spoken_s = self.end_s - self.start_s
-        earliest, latest = (self.start_s + part * spoken_s for part in self.timing.backchannel_span)
-        latest = max(earliest, min(latest, self.end_s - length_s))
-        word_ends = [t for t in self.word_ends_s if earliest <= t <= latest]
-        return float(self.rng.choice(word_ends)) if word_ends else float(self.rng.uniform(earliest, latest))
-
-    def take(self, line: Line, placed: Placed) -> None:
-        """Note a placed line; a backchannel leaves the floor where it is."""
-        self.free_s[line.side] = placed.ends_s[-1]
-        if line.kind == "backchannel" and self.side and self.side != line.side:
-            return
-        self.side, self.start_s, self.end_s = line.side, placed.starts_s[0], placed.ends_s[-1]
-        self.word_ends_s = placed.ends_s
+    index: int
+    line: Line
+    pieces: list[_Piece]
+    timed: bool
+    cut: bool = False
+    units: list[Unit] | None = None
 
 
 def render(
     lines: Sequence[Line],
-    voices: dict[str, Voice],
+    voices: Mapping[str, Any],
     rng: np.random.Generator,
     timing: Timing,
     max_s: float | None,
+    say: Callable[[tuple[str, ...], Any, int], Speech] | None = None,
 ) -> Rendered:
     """Speak the lines on two channels and place them in time.
 
     Args:
         lines: utterances in the order in which they begin.
-        voices: the voice of side a and of side b.
+        voices: the voice of side a and of side b, as ``say`` takes them.
         rng: where the times are drawn from; what it yields decides all of them.
         timing: the distributions.
         max_s: no further line is added once the dialogue is this long; lines are never cut. None: all lines.
+        say: speaks the words of a line (by its number) in a voice; None: espeak-ng, in one of its own voices.
 
     Raises:
         ValueError: there are no lines, or a line has an unknown side or kind or nothing that can be spoken.
     """
     if not lines:
         raise ValueError("a dialogue without lines: expected at least one")
-    floor = _Floor(timing, rng)
-    spoken: list[tuple[Placed, Speech]] = []
     for index, line in enumerate(lines):
         if line.side not in SIDES or line.kind not in KINDS:
             raise ValueError(f"line {index}: found side {line.side!r}, kind {line.kind!r}; expected {SIDES}, {KINDS}")
-        if spoken and max_s is not None and max(floor.free_s.values()) >= max_s:
-            break
-        speech = say(line.words, voices[line.side])
-        rate_hz = speech.rate_hz
-        begin_s = round(floor.begin(line, len(speech.samples) / rate_hz) * rate_hz) / rate_hz
-        starts = tuple(begin_s + t for t in speech.starts_s)
-        ends = tuple(begin_s + t for t in speech.ends_s)
-        placed = Placed(index, line.side, line.words, starts, ends)
-        floor.take(line, placed)
-        spoken.append((placed, speech))
-    return _mix(spoken, timing.lead_out_s)
+    speak = say or (lambda words, voice, _: say_espeak(words, voice))
+    floor = Floor(timing, rng)
+    done: list[_Spoken] = []
+    rate_hz = 0
+    for block in _blocks(lines):
+        spoken: list[_Spoken] = []
+        for index, line in block:
+            speech = speak(line.words, voices[line.side], index)
+            rate_hz = rate_hz or speech.rate_hz
+            spoken.append(_pieces(index, line, _at_rate(speech, rate_hz), rate_hz))
+        _place(spoken, floor, rate_hz)
+        for part in spoken:
+            done.append(part)
+            if max_s is not None and max(_end_s(s) for s in done) >= max_s:
+                return _mix(done, rate_hz, timing.lead_out_s)
+    return _mix(done, rate_hz, timing.lead_out_s)
 
 
-def _mix(spoken: list[tuple[Placed, Speech]], lead_out_s: float) -> Rendered:
-    rate_hz = spoken[0][1].rate_hz
-    firsts = [round(placed.starts_s[0] * rate_hz) for placed, _ in spoken]
-    end = max(first + len(speech.samples) for first, (_, speech) in zip(firsts, spoken, strict=True))
-    samples = np.zeros((2, end + round(lead_out_s * rate_hz)), np.float32)
-    for first, (placed, speech) in zip(firsts, spoken, strict=True):
-        samples[SIDES.index(placed.side), first : first + len(speech.samples)] = speech.samples
-    return Rendered(samples, rate_hz, tuple(placed for placed, _ in spoken))
+def _blocks(lines: Sequence[Line]) -> Iterator[list[tuple[int, Line]]]:
+    numbered = list(enumerate(lines))
+    for first in range(0, len(numbered), _BLOCK):
+        yield numbered[first : first + _BLOCK]
+
+
+def _end_s(spoken: _Spoken) -> float:
+    assert spoken.units
+    return spoken.units[-1].end_s
+
+
+# -- from speech to units --------------------------------------------------------------------------------------------
+
+
+def _at_rate(speech: Speech, rate_hz: int) -> Speech:
+    """All of a dialogue's sound has one rate, that of its first utterance."""
+    if speech.rate_hz == rate_hz:
+        return speech
+    import soxr
+
+    samples = soxr.resample(speech.samples, speech.rate_hz, rate_hz, quality="HQ").astype(np.float32)
+    return replace(speech, samples=samples, rate_hz=rate_hz)
+
+
+def _pieces(index: int, line: Line, speech: Speech, rate_hz: int) -> _Spoken:
+    if speech.starts_s is None or speech.ends_s is None:
+        spans = _sounding(speech.samples, rate_hz)
+        return _Spoken(index, line, [_Piece(speech.samples[a:b], 0, (), ()) for a, b in spans], timed=False)
+    pieces = []
+    for first, last in _runs(speech.starts_s, speech.ends_s):
+        start_s, end_s = speech.starts_s[first], speech.ends_s[last - 1]
+        starts = tuple(t - start_s for t in speech.starts_s[first:last])
+        ends = tuple(t - start_s for t in speech.ends_s[first:last])
+        sound = speech.samples[round(start_s * rate_hz) : round(end_s * rate_hz)]
+        pieces.append(_Piece(sound, last - first, starts, ends))
+    return _Spoken(index, line, pieces, timed=True)
+
+
+def _runs(starts_s: Sequence[float], ends_s: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """First and last-plus-one of the words that no pause parts."""
+    first = 0
+    for i in range(1, len(starts_s)):
+        if starts_s[i] - ends_s[i - 1] >= JOIN_S:
+            yield first, i
+            first = i
+    yield first, len(starts_s)
+
+
+def _sounding(samples: np.ndarray, rate_hz: int) -> list[tuple[int, int]]:
+    """First and last-plus-one sample of each stretch of sound; a shorter silence than a pause parts nothing."""
+    hop = round(_FRAME_S * rate_hz)
+    frames = samples[: len(samples) // hop * hop].reshape(-1, hop).astype(np.float64)
+    level = np.sqrt(np.mean(frames**2, axis=1)) if len(frames) else np.zeros(0)
+    loud = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (_SOUND_DB / 20))
+    if not len(loud):
+        raise ValueError("the voice gave silence, expected sound")
+    breaks = [i for i, (a, b) in enumerate(pairwise(loud), 1) if (b - a - 1) * hop >= JOIN_S * rate_hz]
+    runs = np.split(loud, breaks)
+    return [(int(run[0]) * hop, min((int(run[-1]) + 1) * hop, len(samples))) for run in runs]
+
+
+# -- placing -----------------------------------------------------------------------------------------------------------
+
+
+def _place(block: list[_Spoken], floor: Floor, rate_hz: int) -> None:
+    """Give every line of a block its units, with their times on whole samples."""
+    for before, spoken in pairwise(block):
+        interrupts = spoken.line.kind == "interruption" and before.line.side != spoken.line.side
+        if interrupts and before.line.kind != "backchannel" and floor.rng.random() < floor.timing.cut_share:
+            _break_off(before, floor.rng, rate_hz)
+    for spoken in block:
+        lengths = [len(piece.samples) / rate_hz for piece in spoken.pieces]
+        spoken.units = floor.add(spoken.line.side, spoken.line.kind, lengths)
+    floor.place()
+    for spoken in block:
+        for unit in spoken.units or ():
+            unit.start_s = round(unit.start_s * rate_hz) / rate_hz
+
+
+def _break_off(spoken: _Spoken, rng: np.random.Generator, rate_hz: int) -> None:
+    """Take up to three words from the end of what is interrupted, at most half of its last unit, and no number."""
+    last = spoken.pieces[-1]
+    most = min(_MAX_CUT_WORDS, last.words // 2)
+    count = int(rng.integers(1, _MAX_CUT_WORDS + 1))
+    words = spoken.line.words[len(spoken.line.words) - count :]
+    if not spoken.timed or count > most or any(c.isdigit() for word in words for c in word):
+        return
+    left = last.words - count
+    sound = last.samples[: round(last.ends_s[left - 1] * rate_hz)].copy()
+    fade = min(rate_hz // 100, len(sound))
+    sound[len(sound) - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    spoken.pieces[-1] = _Piece(sound, left, last.starts_s[:left], last.ends_s[:left])
+    spoken.cut = True
+
+
+def _mix(spoken: list[_Spoken], rate_hz: int, lead_out_s: float) -> Rendered:
+    end_s = max(_end_s(s) for s in spoken)
+    samples = np.zeros((2, round((end_s + lead_out_s) * rate_hz)), np.float32)
+    placed = []
+    for part in spoken:
+        starts: list[float] = []
+        ends: list[float] = []
+        assert part.units
+        for unit, piece in zip(part.units, part.pieces, strict=True):
+            first = round(unit.start_s * rate_hz)
+            samples[SIDES.index(part.line.side), first : first + len(piece.samples)] += piece.samples
+            starts += [unit.start_s + t for t in piece.starts_s]
+            ends += [unit.start_s + t for t in piece.ends_s]
+        words = part.line.words[: len(starts)] if part.timed else part.line.words
+        start_s, last_s = (starts[0], ends[-1]) if part.timed else (part.units[0].start_s, _end_s(part))
+        times = (tuple(starts), tuple(ends)) if part.timed else (None, None)
+        placed.append(Placed(part.index, part.line.side, words, start_s, last_s, times[0], times[1], part.cut))
+    return Rendered(samples, rate_hz, tuple(placed))
