@@ -147,8 +147,11 @@ class ModelChoice:
         except ValueError as err:
             raise click.UsageError(f"--server or --vllm-args: {err}") from err
 
-    def plan(self) -> Plan:
+    def plan(self, seed: int | None = None) -> Plan:
         """Whom to ask, and how; where no model is named, the servers are asked which one they have.
+
+        Args:
+            seed: in place of that of the options.
 
         Raises:
             ValueError: they serve several, or none answers.
@@ -156,7 +159,8 @@ class ModelChoice:
         from fisherprep.llm.servers import only_model
 
         model = self.options["model"] or only_model(self.endpoints)
-        return Plan(model, **{name: self.options[name] for name in _OF_A_PLAN})
+        chosen = {name: self.options[name] for name in _OF_A_PLAN}
+        return Plan(model, **(chosen if seed is None else chosen | {"seed": seed}))
 
     def limits(self) -> Limits:
         """What is put up with in asking."""
