@@ -33,7 +33,12 @@ def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
 
 
 def model_options(
-    writes: str, shares: str, context: str = "", seed: int | None = Plan.seed, seed_help: str = "Seed of the sampling."
+    writes: str,
+    shares: str,
+    context: str = "",
+    temperature: float = Plan.temperature,
+    seed: int | None = Plan.seed,
+    seed_help: str = "Seed of the sampling.",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """All options about the model and its servers.
 
@@ -41,6 +46,7 @@ def model_options(
         writes: what the model writes, for the help.
         shares: what several servers share.
         context: said of ``--context-length`` beside what it is.
+        temperature: default of ``--temperature``.
         seed: default of ``--seed``, which a command may use for more than sampling; None: the command has its own.
         seed_help: what ``--seed`` does.
     """
@@ -77,7 +83,7 @@ def model_options(
             help="Tokens of an answer, thinking included.",
         ),
         click.option(
-            "--temperature", type=click.FloatRange(0, 2), default=Plan.temperature, show_default=True,
+            "--temperature", type=click.FloatRange(0, 2), default=temperature, show_default=True,
             callback=_fraction, help="Sampling temperature.",
         ),
         click.option(

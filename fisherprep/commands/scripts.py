@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fisherprep.speech.dialogues import Dropped, Planned
     from fisherprep.speech.script_asking import Outcome
 
+_TEMPERATURE = 0.8
+"""Dialogues shall differ, and are checked; labels (`Plan.temperature`) shall keep to what was said."""
+
 
 @click.command()
 @click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 @model_options(
     "dialogues",
     "requests",
+    temperature=_TEMPERATURE,
     seed=None,
     seed_help="Another seed gives other dialogues, and other answers of a model.  [default: the manifest's]",
 )

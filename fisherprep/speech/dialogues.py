@@ -72,7 +72,7 @@ class Dropped:
 class Planned:
     """The dialogues of a domain, what was dropped, and counts."""
 
-    checker: Checker
+    checker: Checker = field(repr=False, compare=False)
     """what every dialogue of the domain is held against"""
     dialogues: list[Dialogue] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
