@@ -348,7 +348,7 @@ def test_a_killed_run_asks_only_what_is_missing(manifest, tmp_path):
         process.wait(10)
     assert len(kept.read()) == 3
     with FakeServer(sound) as server:
-        write(manifest, out, server)
+        assert command(manifest, out, server).exit_code == 0
     assert len(server.requests) == COUNT - 3 and len(contents(out)) == COUNT
 
 
