@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import shutil
@@ -26,12 +25,10 @@ from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import read_grammar
 from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
-from fisherprep.speech.llm_scripts import SCHEMA, Brief, brief_of, dialogue_of, parse_answer, write_scripts
 from fisherprep.speech.prompt_facts import prompt_facts
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import says_total
 from fisherprep.speech.script_files import script_text
-from fisherprep.speech.script_files import write_scripts as keep_scripts
 from fisherprep.speech.scripts import Script, parse_script
 from fisherprep.speech.spoken import money_said
 from fisherprep.speech.synthesize import synthesize
@@ -542,91 +539,3 @@ def test_facts_alone_are_a_domain(tmp_path):
         for d in planned.dialogues
         for cents in prompt_facts(d.script.prompt).offers.get("cleaning", {}).values()
     )
-
-
-# -- scripts from a model ----------------------------------------------------------------------------------------------
-
-BRIEF = Brief(
-    "d0",
-    ("You work for North which is a stand and your name is Ann. Information: Green tea: small $2.00, large $2.50.",),
-    "The buyer orders.",
-    ("Seller", "Buyer"),
-)
-GOOD = {
-    "turns": [
-        {"speaker": "user", "kind": "turn", "text": "Hi, two large green teas."},
-        {"speaker": "agent", "kind": "interruption", "text": "Sure. Your total is five dollars."},
-        {"speaker": "user", "kind": "turn", "text": "Here you go."},
-        {"speaker": "agent", "kind": "turn", "text": "Thank you."},
-    ],
-    "order": [{"item": "green tea", "size": "large", "count": 2, "extras": []}],
-}
-CHECKER = Checker(("Seller", "Buyer"), frozenset({"green tea", "mint tea"}))
-
-
-def changed(**turn) -> dict:
-    return {**GOOD, "turns": [GOOD["turns"][0], {**GOOD["turns"][1], **turn}, *GOOD["turns"][2:]]}
-
-
-def test_an_answer_becomes_a_script():
-    script, orders = parse_answer(json.dumps(GOOD), BRIEF)
-    assert [(li.role, li.kind) for li in script.lines][:2] == [("Buyer", "turn"), ("Seller", "interruption")]
-    assert list(orders) == [1]
-    assert CHECKER.check(script, BRIEF.prompts, orders).violations == []
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "no json", "[]", "{}", '{"turns": 3, "order": []}', "[" * 5000, "x" * 50_000,
-        json.dumps({**GOOD, "more": 1}), json.dumps({**GOOD, "turns": GOOD["turns"][:1]}),
-        json.dumps(changed(text="[nods]")), json.dumps(changed(text=3)), json.dumps(changed(text="a\x00b")),
-        json.dumps(changed(kind="shout")), json.dumps(changed(kind=[])),
-        json.dumps(changed(speaker="narrator")), json.dumps(changed(speaker={})),
-        json.dumps({**GOOD, "order": [{"item": 3, "size": "", "count": 1, "extras": []}]}),
-        json.dumps({**GOOD, "order": [{"item": "green tea", "size": "", "count": 0, "extras": []}]}),
-        json.dumps({**GOOD, "order": [{"item": "green tea", "size": "", "count": 1, "extras": "none"}]}),
-    ],
-)  # fmt: skip
-def test_an_answer_that_is_none_is_refused(answer):
-    with pytest.raises(ValueError):
-        if not isinstance(parse_answer(answer, BRIEF), tuple):
-            raise AssertionError
-
-
-def test_a_model_is_asked_again_and_what_never_passes_is_left_out():
-    wrong = json.dumps(changed(text="Sure. Your total is six dollars."))
-    asked: list[list[dict[str, str]]] = []
-
-    async def answers(messages, schema):
-        assert schema is SCHEMA
-        asked.append(messages)
-        if BRIEF.prompts[-1] in messages[1]["content"]:
-            return wrong if len(messages) == 2 else json.dumps(GOOD)
-        return "never json"
-
-    other = replace(BRIEF, name="d1", prompts=("You work for nobody.",))
-    first, second = asyncio.run(write_scripts([BRIEF, other], answers, CHECKER, tries=2))
-    assert first.script is not None and first.asked == 2
-    assert second.script is None and [p.reason for p in second.problems] == ["bad_answer"]
-    told_again = next(m for m in asked if len(m) == 4 and BRIEF.prompts[-1] in m[1]["content"])
-    assert told_again[2]["content"] == wrong and "six dollars" in told_again[3]["content"]
-
-
-def test_a_written_dialogue_takes_the_place_of_a_drafted_one(tmp_path):
-    """Request by request from a domain, and the answers as script files in the folders of their splits."""
-    manifest = write_domain(tmp_path)
-    planned = plan_dialogues(manifest, 6, 0)
-    briefs = [brief_of(d, manifest.domain) for d in planned.dialogues]
-    assert all(b.prompts == d.prompts for b, d in zip(briefs, planned.dialogues, strict=True))
-    said = [("user", "Hello."), ("agent", "Hi."), ("user", "Bye."), ("agent", "Goodbye.")]
-    turns = [{"speaker": who, "kind": "turn", "text": text} for who, text in said]
-
-    async def answers(messages, schema):
-        return json.dumps({"turns": turns, "order": []})
-
-    written = asyncio.run(write_scripts(briefs, answers, CHECKER))
-    done = [dialogue_of(w, d) for w, d in zip(written, planned.dialogues, strict=True)]
-    files = keep_scripts([d for d in done if d], tmp_path / "written")
-    assert len(files) == 6 and {f.parent.name for f in files} == {d.split for d in planned.dialogues}
-    assert "Buyer: Hello." in files[0].read_text()

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from fisherprep.commands.model_options import MODEL_OPTIONS, ModelChoice, given, model_options, refuse
 from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import print_rows, refuse_rejects, reject_rows, report, shards_row
-from fisherprep.llm.settings import Limits, Plan
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from fisherprep.label.llm import Labelled
-    from fisherprep.llm.servers import Servers
     from fisherprep.workfolder import WorkFolder
 
-_FOR_A_MODEL = {
-    "model", "server", "vllm_python", "vllm_args", "tensor_parallel", "concurrency", "context_length", "temperature",
-    "top_p", "max_tokens", "seed", "reasoning_effort", "retries", "timeout", "checkpoint",
-}  # fmt: skip
-_FOR_A_SERVER_OF_OUR_OWN = {"vllm_python", "vllm_args", "tensor_parallel"}
-
-
-def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
-    """FloatRange lets NaN through; this does not."""
-    if value != value:
-        raise click.BadParameter("is not a number", param=option)
-    return value
+_FOR_A_MODEL = MODEL_OPTIONS | {"checkpoint"}
 
 
 @click.command()
@@ -41,85 +25,7 @@ def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
     type=click.Choice(["topic"]),
     help="topic: role prompts that came with the calls, else prompts from the topic table; no model.",
 )
-@click.option("--model", metavar="NAME", help="Model that writes the prompts: hub repository or folder. Starts vLLM.")
-@click.option(
-    "--server",
-    metavar="URL",
-    multiple=True,
-    help="Running OpenAI-compatible server to ask instead; repeat it to share the calls among several.",
-)
-@click.option(
-    "--vllm-python",
-    metavar="PATH",
-    type=click.Path(path_type=Path),
-    help="Python of the environment that has vLLM.  [default: this one]",
-)
-@click.option("--vllm-args", metavar="ARGS", default="", help="Further arguments of the vLLM server, in one string.")
-@click.option(
-    "--tensor-parallel",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="GPUs that vLLM splits the model over.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 4096),
-    default=Limits.concurrency,
-    show_default=True,
-    help="Requests in flight, per server.",
-)
-@click.option(
-    "--context-length",
-    type=click.IntRange(min=1),
-    default=Plan.context_length,
-    show_default=True,
-    help="Tokens of a request and its answer; longer calls are thinned out to fit.",
-)
-@click.option(
-    "--max-tokens",
-    type=click.IntRange(min=1),
-    default=Plan.max_tokens,
-    show_default=True,
-    help="Tokens of an answer, thinking included.",
-)
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0, 2),
-    default=Plan.temperature,
-    show_default=True,
-    callback=_fraction,
-    help="Sampling temperature.",
-)
-@click.option(
-    "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=Plan.top_p,
-    show_default=True,
-    callback=_fraction,
-    help="Nucleus sampling.",
-)
-@click.option("--seed", type=int, default=Plan.seed, show_default=True, help="Seed of the sampling.")
-@click.option(
-    "--reasoning-effort",
-    type=click.Choice(["low", "medium", "high"]),
-    help="How long a reasoning model thinks (gpt-oss).  [default: the model's own]",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(0, 20),
-    default=Plan.retries,
-    show_default=True,
-    help="Further requests after an answer that is not valid.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1),
-    default=Limits.timeout_s,
-    show_default=True,
-    callback=_fraction,
-    help="Seconds within which a request must be answered.",
-)
+@model_options("prompts", "calls", context="; longer calls are thinned out to fit")
 @checkpoint_option
 @click.option(
     "--workers",
@@ -141,23 +47,14 @@ def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, 
       fisherprep label data/fisher --server http://127.0.0.1:8000 --server http://127.0.0.1:8001
       fisherprep label data/fisher --labeler topic
     """
-    given = {name for name in _FOR_A_MODEL if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
     if labeler:
-        _refuse(given, f"--labeler {labeler}")
+        refuse(given(ctx, _FOR_A_MODEL), f"with --labeler {labeler}")
         _label_topics(work, workers or 0, strict)
         return
     if not options["model"] and not options["server"]:
         raise click.UsageError("say who labels: --model NAME, --server URL or --labeler topic")
-    if options["server"]:
-        _refuse(given & _FOR_A_SERVER_OF_OUR_OWN, "--server")
     # While a model answers, one process writes with ease, and others would only take time from the asking.
-    _label_with_model(work, 1 if workers is None else workers, strict, options)
-
-
-def _refuse(given: set[str], with_: str) -> None:
-    if given:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
-        raise click.UsageError(f"{flags}: has no meaning with {with_}")
+    _label_with_model(work, 1 if workers is None else workers, strict, ModelChoice.of(ctx, options))
 
 
 def _label_topics(work: Path, workers: int, strict: bool) -> None:
@@ -168,32 +65,16 @@ def _label_topics(work: Path, workers: int, strict: bool) -> None:
     report(work, label_topics(WorkFolder.open(work), local_engine(workers)), strict)
 
 
-def _label_with_model(path: Path, workers: int, strict: bool, options: dict[str, Any]) -> None:
+def _label_with_model(path: Path, workers: int, strict: bool, choice: ModelChoice) -> None:
     from fisherprep.engine import local_engine
     from fisherprep.label.llm import label_calls
-    from fisherprep.llm.endpoint import Endpoint
-    from fisherprep.llm.servers import joined, only_model, started
     from fisherprep.workfolder import WorkFolder
 
-    try:
-        endpoints = [Endpoint.of(url) for url in options["server"]]
-        extra_args = shlex.split(options["vllm_args"])
-    except ValueError as err:
-        raise click.UsageError(f"--server or --vllm-args: {err}") from err
     work = WorkFolder.open(path)
-    model = options["model"] or only_model(endpoints)
-    names = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "context_length", "retries")
-    plan = Plan(model, **{name: options[name] for name in names})
-    limits = Limits(concurrency=options["concurrency"], timeout_s=options["timeout"])
-
-    def connect() -> AbstractContextManager[Servers]:
-        if endpoints:
-            return joined(endpoints, plan)
-        log = work.path / ".label" / "vllm.log"
-        return started(plan, options["vllm_python"], options["tensor_parallel"], extra_args, log)
-
-    labelled = label_calls(work, plan, options["checkpoint"], limits, connect, local_engine(workers))
-    _report(work, labelled, options["checkpoint"])
+    plan, checkpoint = choice.plan(), choice.options["checkpoint"]
+    connect = choice.connect(plan, work.path / ".label" / "vllm.log")
+    labelled = label_calls(work, plan, checkpoint, choice.limits(), connect, local_engine(workers))
+    _report(work, labelled, checkpoint)
     if labelled.stopped:
         raise click.ClickException(
             f"{labelled.stopped}\nall servers are lost, and calls are left unlabelled; every answer that came is kept: "

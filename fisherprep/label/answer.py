@@ -7,11 +7,11 @@ writes from left to right finds the proof first.
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from fisherprep.llm.json_answer import read_answer
 
 TONES = (
     "casual", "empathetic", "reflective", "deep", "technical", "friendly", "humorous", "serious", "thoughtful",
@@ -27,8 +27,6 @@ MAX_TOPIC_CHARS = 100
 MAX_NAME_CHARS = 30
 MAX_ANSWER_CHARS = 200_000
 """A longer text is no answer; 20 facts of the longest kind take under 8,000."""
-_MAX_STARTS = 40
-"""Places at which a JSON object is looked for."""
 _SLACK = 4
 """An answer may exceed the schema's lengths by this factor, where a server did not enforce it; rules drop the rest."""
 
@@ -123,47 +121,20 @@ def parse_answer(text: str) -> Answer:
     """
     if len(text) > MAX_ANSWER_CHARS:
         raise ValueError(f"the answer has {len(text):,} characters; expected one JSON object of under 8,000")
-    text = _spoken_part(text)
-    problem = "the answer holds no JSON object"
-    decoder = json.JSONDecoder()
-    at = text.find("{")
-    for attempt in range(_MAX_STARTS):
-        if at < 0:
-            break
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as err:
-            problem = problem if attempt else f"the answer is not valid JSON ({_short(err)})"
-            at = text.find("{", at + 1)
-            continue
-        try:
-            return Answer.model_validate(value)
-        except ValidationError as err:
-            if attempt == 0 or not {"a", "b"}.isdisjoint(value):  # else a part of a broken answer
-                problem = _problems(err)
-        at = text.find("{", end)
-    raise ValueError(
-        f'{problem}; expected one JSON object {{"a": {{...}}, "b": {{...}}}}, each with tone, topic, name and facts, '
-        "and nothing else"
-    )
+    try:
+        return read_answer(text, _read, frozenset("ab"))
+    except ValueError as err:
+        raise ValueError(
+            f'{err}; expected one JSON object {{"a": {{...}}, "b": {{...}}}}, each with tone, topic, name and facts, '
+            "and nothing else"
+        ) from err
 
 
-_THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|<\|channel\|>\s*final\b[^<]{0,40}<\|message\|>", re.I)
-_CHANNEL_LEFTOVER = re.compile(r"assistantfinal(?=\s*(?:```|\{|json))")
-"""gpt-oss without a reasoning parser: special tokens are dropped and the names of role and channel run together."""
-
-
-_THINKING = re.compile(r"<(?:think|thinking|reasoning)>", re.I)
-
-
-def _spoken_part(text: str) -> str:
-    """What follows the last mark that ends a model's thinking, up to thinking that does not end."""
-    for mark in (_THINKING_END, _CHANNEL_LEFTOVER):
-        ends = [match.end() for match in mark.finditer(text)]
-        if ends:
-            text = text[ends[-1] :]
-    endless = _THINKING.search(text)
-    return text[: endless.start()] if endless else text
+def _read(value: dict[str, Any]) -> Answer:
+    try:
+        return Answer.model_validate(value)
+    except ValidationError as err:
+        raise ValueError(_problems(err)) from err
 
 
 def _problems(err: ValidationError) -> str:
@@ -171,7 +142,3 @@ def _problems(err: ValidationError) -> str:
     found = [f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in err.errors()[:5]]
     more = f" (and {err.error_count() - 5} more)" if err.error_count() > 5 else ""
     return f"the answer does not fit the schema: {'; '.join(found)}{more}"
-
-
-def _short(err: Exception) -> str:
-    return "nested too deeply" if isinstance(err, RecursionError) else str(err)[:120]

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from fisherprep.label.exchange import Exchange, Pending, Settled
 from fisherprep.label.role import has_role
 from fisherprep.llm.cache import AnswerFile, Reply
 from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
-from fisherprep.llm.servers import Servers
+from fisherprep.llm.servers import Connect, Servers
 from fisherprep.llm.settings import Limits, Plan
 from fisherprep.stage import Shard
 from fisherprep.workfolder import WorkFolder
@@ -34,9 +34,6 @@ CALL_COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_si
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
 CallRows = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]
-
-
-Connect = Callable[[], AbstractContextManager[Servers]]
 
 
 def read_calls(work: WorkFolder, shard: str) -> list[CallRows]:

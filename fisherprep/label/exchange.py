@@ -9,23 +9,20 @@ a worker that only reads.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
 from fisherprep.label.instruction import INSTRUCTION, build_request
 from fisherprep.llm.cache import TOO_LONG, Reply
+from fisherprep.llm.request import TEMPLATE_TOKENS, Pending, estimate_tokens, pending
 from fisherprep.llm.settings import Plan
-from fisherprep.workfolder import fingerprint
 
 OK, NO_TURNS, INVALID_ANSWER = "ok", "no_turns", "invalid_answer"
 """Status of a call whose exchange has ended: answered; nothing was said; no answer was valid. The others are those of
 failed replies (`fisherprep.llm.cache`)."""
 
-_TEMPLATE_TOKENS = 160
-"""What a server's chat template adds around the messages (about 100 with gpt-oss)."""
 _QUOTED_CHARS = 1500
 _CORRECTION_TOKENS = 700
 """An invalid answer of that many characters, quoted, with what is wrong with it."""
@@ -34,16 +31,6 @@ _SHRINKS = 3
 _SHRINK = 0.7
 """A request that is too long is tried so many times with that share of its transcript."""
 
-_PIECE = re.compile(r"[a-zA-Z]{1,6}|[^\s]|\n")
-
-
-def estimate_tokens(text: str) -> int:
-    """Tokens of a text for the labelling model, whose tokenizer is not at hand: rather too many than too few.
-
-    Six letters, a digit, a mark or a line's end are a token each; a letter beyond ASCII is one for each of its bytes.
-    """
-    return len(_PIECE.findall(text)) + (0 if text.isascii() else len(text.encode("utf-8", "replace")) - len(text))
-
 
 def budget_tokens(plan: Plan) -> int:
     """What the messages of a first request may take, so that a correction still fits.
@@ -51,7 +38,7 @@ def budget_tokens(plan: Plan) -> int:
     Raises:
         ValueError: nothing is left for a transcript.
     """
-    budget = plan.context_length - plan.max_tokens - _TEMPLATE_TOKENS - _CORRECTION_TOKENS
+    budget = plan.context_length - plan.max_tokens - TEMPLATE_TOKENS - _CORRECTION_TOKENS
     least = estimate_tokens(INSTRUCTION) + _SMALLEST_TRANSCRIPT_TOKENS
     if budget < least:
         raise ValueError(
@@ -60,23 +47,6 @@ def budget_tokens(plan: Plan) -> int:
             "--context-length or a smaller --max-tokens"
         )
     return budget
-
-
-def request(plan: Plan, messages: list[dict[str, str]]) -> dict[str, Any]:
-    """The body of a chat completion request."""
-    sampling = asdict(plan)
-    del sampling["context_length"], sampling["retries"]  # they shape the messages, and are not sent
-    if plan.reasoning_effort is None:
-        del sampling["reasoning_effort"]
-    return {**sampling, "messages": messages, "response_format": RESPONSE_FORMAT}
-
-
-@dataclass(frozen=True)
-class Pending:
-    """The next request to send, and the key to file its reply under."""
-
-    key: str
-    body: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -122,11 +92,11 @@ class Exchange:
                 messages = self._messages(budget)
             except ValueError as err:
                 return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
-            body = request(self.plan, messages + correction)
-            key = fingerprint(body)
+            request = pending(self.plan, messages + correction, RESPONSE_FORMAT)
+            key = request.key
             reply = replies.get(key)
             if reply is None:
-                return Pending(key, body)
+                return request
             used.append(reply)
             if reply.failure == TOO_LONG and shrinks < _SHRINKS:
                 shrinks += 1

@@ -1,4 +1,4 @@
-"""A model's answers on disk: one line of JSON for each reply, in a file for each shard.
+"""A model's answers on disk: one line of JSON for each reply, in a file for each shard of calls or domain.
 
 A reply is filed under the hash of the whole request it answers (model, sampling, schema, messages), so a request that
 was ever answered is not sent again and one that differs in anything is. Lines are appended with a single write each:
@@ -40,7 +40,7 @@ class Reply:
 
 
 class AnswerFile:
-    """The replies of one shard's calls. Later lines replace earlier ones of the same request."""
+    """The replies to requests of one kind. Later lines replace earlier ones of the same request."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

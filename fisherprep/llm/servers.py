@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,10 @@ class Servers:
 
     endpoints: Sequence[Endpoint]
     post_mortem: Callable[[], str | None] = lambda: None
+
+
+Connect = Callable[[], AbstractContextManager[Servers]]
+"""Finds or starts servers, once something is to be asked."""
 
 
 @contextmanager

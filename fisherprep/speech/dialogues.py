@@ -49,7 +49,7 @@ class Dialogue:
     call_id: str
     split: str
     source: str
-    """scripts or grammar"""
+    """scripts, grammar or llm"""
     origin: str
     """its file, relative to the manifest's folder"""
     scenario: str | None
@@ -72,6 +72,8 @@ class Dropped:
 class Planned:
     """The dialogues of a domain, what was dropped, and counts."""
 
+    checker: Checker = field(repr=False, compare=False)
+    """what every dialogue of the domain is held against"""
     dialogues: list[Dialogue] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     counters: Counter[str] = field(default_factory=Counter)
@@ -87,9 +89,8 @@ def plan_dialogues(manifest: Manifest, count: int, seed: int) -> Planned:
     if count < 1:
         raise ValueError(f"dialogues: found {count}, expected 1 or more")
     grammar = Drafter(manifest, domain) if domain.grammar else None
-    planned = Planned()
-    roles = (domain.agent_role, domain.user_role)
-    checker = Checker(roles, *(grammar.lexicon() if grammar else (frozenset(),)))
+    checker = Checker((domain.agent_role, domain.user_role), *(grammar.lexicon() if grammar else (frozenset(),)))
+    planned = Planned(checker)
     scripts = _usable_scripts(manifest, domain, checker, planned) if domain.scripts else []
     share = domain.scripts_share if domain.scripts_share is not None else _SCRIPTS_BESIDE_GRAMMAR
     share = 1.0 if grammar is None else share if scripts else 0.0
@@ -213,9 +214,9 @@ class Drafter:
         self, call_id: str, split: str, seed: int, taken: frozenset[str], checker: Checker, planned: Planned
     ) -> None:
         """Draft a dialogue until one passes the checks; note what did not."""
-        name = self._scenario(_chance(seed, call_id, "scenario"), split)
+        name = self._scenario(chance(seed, call_id, "scenario"), split)
         for attempt in range(_TRIES):
-            rng = _chance(seed, call_id, f"draft {attempt}")
+            rng = chance(seed, call_id, f"draft {attempt}")
             sheet = self.facts.draw(rng, split, self._rule, taken)
             try:
                 dialogue, orders = self._draft(call_id, split, name, sheet, rng)
@@ -283,7 +284,8 @@ def _beside(manifest: Manifest, name: str) -> Path:
     return (manifest.path.parent if manifest.path else Path()) / name
 
 
-def _chance(seed: int, call_id: str, what: str) -> random.Random:
+def chance(seed: int, call_id: str, what: str) -> random.Random:
+    """The source of chance of one matter of one dialogue."""
     digest = hashlib.sha256(f"{seed}:{call_id}:{what}".encode()).digest()
     return random.Random(int.from_bytes(digest[:8], "big"))
 

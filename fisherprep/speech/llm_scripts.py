@@ -1,21 +1,24 @@
 """Scripts written by a language model: what is asked, what an answer must be, and the checks that it has to pass.
 
-A model gets the prompt of a fact sheet that was drawn for it and a scenario; it answers with a JSON object. What asks
-the model is any asynchronous function of messages and a JSON schema, so nothing here knows of servers or keys.
+A model gets the prompt of a fact sheet that was drawn for it and a scenario; it answers with a JSON object. An answer
+that cannot be used is followed by a request that quotes it and says what is wrong. The exchange about a dialogue is a
+pure function of the replies that are there, so it can be taken up at any point from kept answers.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from fisherprep.domain import Domain
-from fisherprep.speech.dialogues import Dialogue
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
+from fisherprep.llm.json_answer import read_answer, spoken_part
+from fisherprep.llm.request import TEMPLATE_TOKENS, Pending, estimate_tokens, json_format, pending
+from fisherprep.llm.settings import Plan
+from fisherprep.speech.dialogues import Dialogue, chance
 from fisherprep.speech.script_checks import Checker
-from fisherprep.speech.script_claims import Violation, says_total
+from fisherprep.speech.script_claims import Violation, says_total, short
 from fisherprep.speech.script_sums import OrderLine
 from fisherprep.speech.scripts import Script, ScriptLine, spoken_words
 
@@ -62,6 +65,8 @@ SCHEMA: dict[str, Any] = {
     },
 }
 """Of an answer: turns as they are spoken, and what is paid for in the end (empty where nothing is sold)."""
+RESPONSE_FORMAT = json_format("dialogue", SCHEMA)
+"""The request's ``response_format``."""
 
 INSTRUCTION = """\
 Write one spoken dialogue between two people, as a JSON object.
@@ -75,12 +80,6 @@ Write one spoken dialogue between two people, as a JSON object.
   the turn before it has ended); "pause" (a turn after a long silence of the same speaker).
 - order: what is paid for in the end, items and sizes as the role writes them; empty if nothing is sold.
 """
-
-
-class Answer(Protocol):
-    """Asks a model: chat messages and the JSON schema of the answer in, the answer's text out."""
-
-    def __call__(self, messages: list[dict[str, str]], schema: dict[str, Any]) -> Awaitable[str]: ...
 
 
 @dataclass(frozen=True)
@@ -123,37 +122,24 @@ def dialogue_of(written: Written, drafted: Dialogue) -> Dialogue | None:
     return replace(drafted, source="llm", script=written.script) if written.script else None
 
 
-def build_messages(brief: Brief, rejected: tuple[str, Sequence[Violation]] | None = None) -> list[dict[str, str]]:
-    """The request for one dialogue.
-
-    Args:
-        brief: the dialogue.
-        rejected: an answer that could not be used, and why; the model is asked to mend it.
-    """
+def build_messages(brief: Brief) -> list[dict[str, str]]:
+    """The first request for a dialogue."""
     task = f"Role of the agent:\n{brief.prompts[-1]}\n\nScenario: {brief.scenario}\nAbout {brief.num_turns} turns."
-    messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": task}]
-    if rejected:
-        answer, problems = rejected
-        told = "\n".join(f"- turn {p.line}: found {p.found}; expected {p.expected}" for p in problems[:8])
-        messages += [
-            {"role": "assistant", "content": answer[:MAX_ANSWER_CHARS]},
-            {"role": "user", "content": f"That cannot be used:\n{told}\nWrite the whole dialogue again."},
-        ]
-    return messages
+    return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": task}]
 
 
 def parse_answer(text: str, brief: Brief) -> tuple[Script, dict[int, tuple[OrderLine, ...]]]:
-    """An answer as a script, and what its last total has to come to.
+    """A model's text as a script, and what its last total has to come to.
 
     Raises:
-        ValueError: it is not JSON, or not as the schema has it.
+        ValueError: it holds no JSON object as the schema has it.
     """
     if len(text) > MAX_ANSWER_CHARS:
         raise ValueError(f"found {len(text)} characters, expected at most {MAX_ANSWER_CHARS}")
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as err:
-        raise ValueError(f"not a JSON object ({err})") from err
+    return read_answer(text, lambda data: _script(data, brief), frozenset(SCHEMA["properties"]))
+
+
+def _script(data: dict[str, Any], brief: Brief) -> tuple[Script, dict[int, tuple[OrderLine, ...]]]:
     data = _object(data, "the answer", SCHEMA)
     roles = dict(zip(("agent", "user"), brief.roles, strict=True))
     lines = []
@@ -205,42 +191,81 @@ def _claim(lines: list[ScriptLine], order: tuple[OrderLine, ...], agent: str) ->
     return {totals[-1]: order} if order and totals else {}
 
 
-async def write_scripts(
-    briefs: Iterable[Brief], ask: Answer, checker: Checker, tries: int = 3, at_once: int = 16
-) -> list[Written]:
-    """Have every dialogue written and checked; what does not pass is asked for again, with what was wrong.
+_PROBLEMS_TOLD = 8
+_CORRECTION_TOKENS = 900
+"""What so many problems take, and the words around them."""
+_FIXES = {
+    NO_ANSWER: "run the same command again, which asks again; look at the server's log if it stays so",
+    REFUSED: "see what the server says; it may lack an option (structured output, reasoning effort); then run again",
+    TOO_LONG: "give --context-length as the server has it, or raise both",
+}
+
+
+class Writing:
+    """The exchange about one dialogue.
 
     Args:
-        briefs: the dialogues.
-        ask: asks the model; what it raises ends the whole.
+        brief: the dialogue.
         checker: the same checks as for every other source.
-        tries: answers per dialogue.
-        at_once: dialogues under way at a time.
+        plan: whom to ask, and how. Its seed is that of all dialogues; each is sampled with one of its own, since two
+            may have the same prompt and scenario.
 
-    Returns:
-        One outcome per brief, in their order.
+    Raises:
+        ValueError: the context is too short for the request and its answer.
     """
-    gate = asyncio.Semaphore(at_once)
 
-    async def write(brief: Brief) -> Written:
-        async with gate:
-            return await _write(brief, ask, checker, tries)
+    def __init__(self, brief: Brief, checker: Checker, plan: Plan) -> None:
+        self.brief, self.checker = brief, checker
+        self.plan = replace(plan, seed=chance(plan.seed, brief.name, "sampling").getrandbits(31))
+        self._messages = build_messages(brief)
+        first = sum(estimate_tokens(message["content"]) for message in self._messages)
+        self._room = plan.context_length - plan.max_tokens - TEMPLATE_TOKENS - first - _CORRECTION_TOKENS
+        """tokens of an answer that a correction may quote"""
+        if self._room < 0:
+            raise ValueError(
+                f"a context of {plan.context_length} tokens less {plan.max_tokens} for the answer leaves no room for "
+                f"the prompt of {brief.name}; expected at least {plan.context_length - self._room}: give a larger "
+                "--context-length or a smaller --max-tokens"
+            )
 
-    return list(await asyncio.gather(*map(write, briefs)))
-
-
-async def _write(brief: Brief, ask: Answer, checker: Checker, tries: int) -> Written:
-    rejected: tuple[str, Sequence[Violation]] | None = None
-    problems: tuple[Violation, ...] = ()
-    for asked in range(1, tries + 1):
-        text = await ask(build_messages(brief, rejected), SCHEMA)
-        try:
-            script, orders = parse_answer(text, brief)
-        except ValueError as err:
-            problems = (Violation("bad_answer", 0, str(err), "an answer as the schema has it", "ask again"),)
-        else:
-            problems = tuple(checker.check(script, brief.prompts, orders).violations)
+    def step(self, replies: Mapping[str, Reply]) -> Pending | Written:
+        """Where the exchange stands, given the replies that are there by request key."""
+        correction: list[dict[str, str]] = []
+        problems: tuple[Violation, ...] = ()
+        tries = self.plan.retries + 1
+        for asked in range(1, tries + 1):
+            request = pending(self.plan, self._messages + correction, RESPONSE_FORMAT)
+            reply = replies.get(request.key)
+            if reply is None:
+                return request
+            if reply.failure:
+                failed = Violation(reply.failure, 0, reply.detail, "an answer", _FIXES[reply.failure])
+                return Written(self.brief, None, (failed,), asked)
+            script, problems = self._read(reply)
             if not problems:
-                return Written(brief, replace(script, file=f"{brief.name}.txt"), (), asked)
-        rejected = (text, problems)
-    return Written(brief, None, problems, tries)
+                return Written(self.brief, script, (), asked)
+            correction = self._correction(reply.text, problems, asked)
+        return Written(self.brief, None, problems, tries)
+
+    def _read(self, reply: Reply) -> tuple[Script | None, tuple[Violation, ...]]:
+        try:
+            script, orders = parse_answer(reply.text, self.brief)
+        except ValueError as err:
+            cut_off = f"the answer was cut off after {self.plan.max_tokens} tokens; " if reply.cut_off else ""
+            fix = "raise --retries or --max-tokens, or use a larger model"
+            return None, (Violation("bad_answer", 0, f"{cut_off}{err}", "an answer as the schema has it", fix),)
+        found = self.checker.check(script, self.brief.prompts, orders).violations
+        fix = "raise --retries, or use a larger model"
+        return replace(script, file=f"{self.brief.name}.txt"), tuple(replace(v, fix=fix) for v in found)
+
+    def _correction(self, text: str, problems: Sequence[Violation], nth: int) -> list[dict[str, str]]:
+        """The model's answer and what is wrong with it, as messages. The number keeps each request a new one."""
+        quoted = spoken_part(text).strip()[:MAX_ANSWER_CHARS]
+        while estimate_tokens(quoted) > self._room:
+            quoted = quoted[: len(quoted) * 3 // 4]
+        told = "\n".join(
+            f"- {f'turn {p.line}: ' if p.line else ''}found {short(p.found)}; expected {short(p.expected)}"
+            for p in problems[:_PROBLEMS_TOLD]
+        )
+        again = f"That cannot be used:\n{told}\nWrite the whole dialogue again. (Correction {nth}.)"
+        return [{"role": "assistant", "content": quoted or "(nothing)"}, {"role": "user", "content": again}]

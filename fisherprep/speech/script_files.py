@@ -28,16 +28,34 @@ def script_text(dialogue: Dialogue) -> str:
     return "\n".join([*comments, prompt, "", *lines, ""])
 
 
-def write_scripts(dialogues: Sequence[Dialogue], folder: Path) -> list[Path]:
-    """One file per dialogue in ``folder``/train, valid or test, so that each keeps its split when it is read again.
+def script_targets(dialogues: Sequence[Dialogue], folder: Path) -> dict[str, Path]:
+    """Each dialogue's file by its id: in ``folder``/train, valid or test, so that its split is that when read again.
 
     Raises:
         ValueError: the folder holds other scripts.
     """
-    wanted = {folder / d.split / f"{check_id(d.call_id)}.txt": d for d in dialogues}
+    targets = {d.call_id: folder / d.split / f"{check_id(d.call_id)}.txt" for d in dialogues}
+    wanted = set(targets.values())
     if others := [f for f in sorted(folder.glob("**/*.txt")) if f not in wanted]:
         raise ValueError(f"{others[0]}: found a script of something else, expected an empty folder; give another --out")
-    for file, dialogue in wanted.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(script_text(dialogue), encoding="utf-8")
-    return list(wanted)
+    return targets
+
+
+def write_script(dialogue: Dialogue, file: Path) -> None:
+    """Write a dialogue's file, which is there whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(script_text(dialogue), encoding="utf-8")
+    unfinished.replace(file)
+
+
+def write_scripts(dialogues: Sequence[Dialogue], folder: Path) -> list[Path]:
+    """One file per dialogue, where `script_targets` says.
+
+    Raises:
+        ValueError: the folder holds other scripts.
+    """
+    targets = script_targets(dialogues, folder)
+    for dialogue in dialogues:
+        write_script(dialogue, targets[dialogue.call_id])
+    return list(targets.values())
