@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fisherprep.align.align import align
 from fisherprep.align.aligner import AlignedWord, ScoreLimits
 from fisherprep.align.channel import Channel
-from fisherprep.align.confidence import alignment_row, doubt
+from fisherprep.align.confidence import HeardSide, alignment_row, doubt
 from fisherprep.align.turns import FoundTurn
 from fisherprep.check import check_work
 from fisherprep.engine import InlineEngine
@@ -143,9 +143,9 @@ def test_words_are_masked_whole_or_not_at_all(
     turns: list[tuple[float, float, float, int, bool, bool]], speech: list[tuple[float, float]]
 ) -> None:
     found = [_found(number, *turn) for number, turn in enumerate(sorted(turns))]
-    call = {"call_id": "x", "untranscribed_a": [{"start_s": s, "end_s": s + length} for s, length in speech]}
+    call = {"call_id": "x", "flags": [], "untranscribed_a": [{"start_s": s, "end_s": s + length} for s, length in speech]}
     channel = Channel(np.zeros(0, np.float32), 36_000, 0.0, None)
-    row = alignment_row(call, "a", [], found, channel, LIMITS)
+    row = alignment_row(call, "a", HeardSide([], found, channel, np.zeros(3600, bool)), LIMITS)
     unknown = row["unknown"]
     assert all(0 <= s["start_s"] < s["end_s"] <= 36.0 for s in unknown)
     assert all(a["end_s"] <= b["start_s"] for a, b in pairwise(unknown))
@@ -163,6 +163,7 @@ def _found(
     start_s = round(start_s, 2)
     edges = [round(t, 3) for t in np.linspace(start_s - 0.1 if start_s > 0.1 else start_s, start_s + length, count + 1)]
     turn = {"turn": number, "start_s": start_s, "end_s": start_s + length, "flags": ["uncertain"] * doubted}
+    turn |= {"text": "x " * count, "words": ["x"] * count}
     words = [AlignedWord(a, b, None if lost else score, "x") for a, b in pairwise(edges)]
     return FoundTurn(turn, words, list(pairwise(edges)), "not_found" if lost else None)
 
