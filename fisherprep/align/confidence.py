@@ -4,11 +4,11 @@ In an unknown span the side speaks, but what it says, or when, is not known; a m
 learn to be silent while it speaks. What makes a span unknown:
 
 ==============  ==================================================================================================
-``untranscribed``  speech outside of all turns, as ingest found it; speech that no word of the side tells, inside of turns
-                   or at their edges, and words stretched over such speech (`fisherprep.align.untold`)
+``untranscribed``  speech outside of all turns, as ingest found it; speech that no word of the side tells, inside of
+                   turns or at their edges, and words stretched over such speech (`fisherprep.align.untold`)
 ``uncertain``      a turn that the transcriber or an earlier alignment doubted, ``(( ))``, and whose score is below the
-                   aligner's limit for such turns; or one without words where there is sound, unless a marker of laughter
-                   or noise explains it
+                   aligner's limit for such turns; or one without words where there is sound, unless a marker of
+                   laughter or noise explains it
 ``low_score``      any other turn whose score is below the limit, or any turn of a side that is poorly aligned
 ``not_found``      a turn whose words are placed in proportion to letters, for whatever reason, silence included: the
                    words are not where the text would put them
@@ -157,9 +157,7 @@ def _all_unknown(heard: HeardSide, limits: ScoreLimits) -> _Found:
     spans += [_Unknown(*span, UNTRANSCRIBED) for span in all_speech(heard.own)]
     whys = [doubt(turn, limits) or LOW_SCORE for turn in heard.found]
     spans += [_whole(turn, why) for turn, why in zip(heard.found, whys, strict=True)]
-    return _Found(
-        spans, [(times, why) for turn, why in zip(heard.found, whys, strict=True) for times in turn.times_s]
-    )
+    return _Found(spans, [(times, why) for turn, why in zip(heard.found, whys, strict=True) for times in turn.times_s])
 
 
 def _whole(found: FoundTurn, why: str) -> _Unknown:

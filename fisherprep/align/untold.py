@@ -1,9 +1,9 @@
 """Speech of a side that none of its words tells: where a transcript leaves out a part of what is said.
 
 Speech is what ingest takes for it (`fisherprep.corpus.channels_activity`): louder than the line's noise, and than what
-leaks from the other side. What lies under a word or close to it is told; a laugh, a breath or a noise that the transcript
-marks explains the sound between the words it stands between. A word that holds far more sound than its letters need
-was stretched over what is not told.
+leaks from the other side. What lies under a word or close to it is told; a laugh, a breath or a noise that the
+transcript marks explains the sound between the words it stands between. A word that holds far more sound than its
+letters need was stretched over what is not told.
 
 Legend: F frames of 10 ms.
 """
@@ -68,7 +68,7 @@ def untold_speech(own: Mask, found: Sequence[FoundTurn], unspoken: Sequence[Row]
     Args:
         own: [F] of the side.
         found: its turns with words.
-        unspoken: its other turns.
+        unspoken: its other turns; what is heard in them is theirs, whether it is a laugh or speech in doubt.
     """
     told = np.zeros(len(own), bool)
     for turn in found:
@@ -77,8 +77,7 @@ def untold_speech(own: Mask, found: Sequence[FoundTurn], unspoken: Sequence[Row]
         for start_s, end_s in _explained(turn):
             told[_frames(start_s, end_s)] = True
     for row in unspoken:
-        if explains_sound(row["text"]):
-            told[_frames(row["start_s"] - AROUND_TURN_S, row["end_s"] + AROUND_TURN_S)] = True
+        told[_frames(row["start_s"] - AROUND_TURN_S, row["end_s"] + AROUND_TURN_S)] = True
     return [
         (start_s - AROUND_REGION_S, end_s + AROUND_REGION_S)
         for start_s, end_s, speech_s in _regions(own & ~told, ~told)
