@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +144,36 @@ def _from_hub(name: str, source: Source) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     repo = source.name
+    reachable = _hub_answers()
     try:
-        return Path(hf_hub_download(repo, name))
+        return Path(hf_hub_download(repo, name) if reachable else hf_hub_download(repo, name, local_files_only=True))
     except HFValidationError as err:
         raise ValueError(f"checkpoint {repo!r}: neither a folder here nor a hub repository id (OWNER/NAME)") from err
     except Exception as err:  # the hub client raises many kinds: network, authentication, missing file, offline mode
         reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+        if not reachable:
+            reason = "it cannot be reached, and nothing of that name was fetched before"
         raise ValueError(
             f"checkpoint {repo!r}: no such folder here, and fetching {name} from the hub failed ({reason}). "
             f"Give {source.flag} a folder that holds the files, log in with `hf auth login` if the repository is "
             f"gated, or make a toy with `{source.toy}`"
         ) from err
+
+
+@cache
+def _hub_answers() -> bool:
+    """Whether the hub can be reached, asked once: its client tries again for half a minute, each time with a warning.
+
+    Where it cannot be reached, what was fetched before is still found.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=constants.DEFAULT_ETAG_TIMEOUT)
+    except Exception:  # of requests or of httpx, whichever the client is built on: name, route, proxy, certificate
+        return False
+    return True
 
 
 def _is_toy(file: Path) -> bool:

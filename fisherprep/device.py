@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def torch_device(name: str | None) -> str:
     """The device of that name; None: cuda where there is one, else cpu.
@@ -21,11 +24,17 @@ def torch_device(name: str | None) -> str:
     return name
 
 
-def one_thread_in_workers() -> None:
-    """Keep torch to one thread where this process is a worker: the other workers have the other cores."""
-    import multiprocessing
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep torch to one thread meanwhile: the order of float sums depends on their number, and no table may.
 
+    In a worker the other workers have the other cores anyway.
+    """
     import torch
 
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from fisherprep.align.align import align
 from fisherprep.align.aligner import AlignedWord, ScoreLimits
 from fisherprep.align.channel import Channel
-from fisherprep.align.confidence import alignment_row, doubt
+from fisherprep.align.confidence import HeardSide, alignment_row, doubt
 from fisherprep.align.turns import FoundTurn
+from fisherprep.align.untold import is_stretched
 from fisherprep.check import check_work
 from fisherprep.engine import InlineEngine
 from fisherprep.workfolder import WorkFolder
 
 INLINE = InlineEngine()
+LOOSE = ScoreLimits(turn=-4.0, uncertain_turn=-3.0, side_median=-5.0)
 LIMITS = ScoreLimits(turn=-4.0, uncertain_turn=-3.0, side_median=-3.5)
 
 
@@ -36,6 +38,10 @@ def spans(row: dict[str, Any]) -> list[tuple[float, float, str]]:
 
 def is_inside(word: dict[str, Any], row: dict[str, Any]) -> bool:
     return any(s["start_s"] <= word["start_s"] and word["end_s"] <= s["end_s"] for s in row["unknown"])
+
+
+def masked_s(row: dict[str, Any], start_s: float, end_s: float) -> float:
+    return sum(max(0.0, min(end_s, s["end_s"]) - max(start_s, s["start_s"])) for s in row["unknown"])
 
 
 # -- the stage -------------------------------------------------------------------------------------------------------
@@ -97,8 +103,80 @@ def test_a_side_with_another_calls_transcript_is_flagged(tmp_path: Path) -> None
         call.say("b", 1.0 + 6 * index, text)
     summary = align(work := work_folder(tmp_path, [call]), INLINE)
     assert row_of(work, "a")["flags"] == ["poorly_aligned"]
-    assert row_of(work, "b")["flags"] == []
+    assert row_of(work, "b")["flags"] == row_of(work, "b")["unknown"] == []
     assert summary.counters["flagged sides: poorly_aligned"] == 1
+    assert all(is_inside(word, row_of(work, "a")) for word in work.read("words").to_pylist() if word["side"] == "a")
+    for turn in call.turns:
+        if turn["side"] == "a":
+            assert masked_s(row_of(work, "a"), turn["start_s"], turn["end_s"]) > 0.99 * (
+                turn["end_s"] - turn["start_s"]
+            )
+    assert check_work(work).findings == []
+
+
+@pytest.mark.parametrize("kept", [slice(None, 4), slice(4, None), slice(2, 6)])
+def test_what_a_turn_leaves_out_is_unknown(tmp_path: Path, kept: slice) -> None:
+    text = "grandma made potato soup nobody worried about it"
+    call = Call("fe_03_00001", 12.0)
+    call.say("a", 1.0, text, words=text.split()[kept])
+    call.say("a", 7.0, text)
+    work = work_folder(tmp_path, [call])
+    align(work, INLINE)
+    row = row_of(work, "a")
+    assert {why for *_, why in spans(row)} <= {"untranscribed", "low_score"}
+    edges = [*call.gold[0], call.turns[0]["end_s"]]
+    spoken = list(pairwise(edges))
+    lost = [span for span in spoken if span not in spoken[kept]]
+    assert sum(masked_s(row, *span) for span in lost) > 0.75 * sum(end - start for start, end in lost)
+    assert masked_s(row, call.turns[1]["start_s"], call.turns[1]["end_s"]) == 0
+    assert check_work(work).findings == []
+
+
+@pytest.mark.parametrize(
+    ("text", "explained"),
+    [
+        ("grandma made potato soup [laughter]", True),
+        ("grandma made potato soup {breath}", True),
+        ("[noise] grandma made potato soup", False),
+        ("grandma made potato soup [[skip]]", False),
+        ("grandma made potato soup <german ja wohl>", False),
+    ],
+)
+def test_a_marker_explains_the_sound_where_it_stands(tmp_path: Path, text: str, explained: bool) -> None:
+    call = Call("fe_03_00001", 7.0)
+    call.say("a", 1.0, "grandma made potato soup nobody worried about it")
+    call.turns[0] |= {"text": text, "words": ["grandma", "made", "potato", "soup"]}
+    align(work := work_folder(tmp_path, [call]), INLINE)
+    assert (row_of(work, "a")["unknown"] == []) == explained
+
+
+@pytest.mark.parametrize(
+    ("text", "whys"),
+    [("... --- ''", {"uncertain"}), ("", {"uncertain"}), ("[laughter]", set()), ("<noise> ...", set())],
+)
+def test_only_markers_explain_a_turn_without_words(tmp_path: Path, text: str, whys: set[str]) -> None:
+    call = Call("fe_03_00001", 7.0)
+    call.say("a", 1.0, "nobody worried about it")
+    call.say("a", 4.0, "who paid for it then")
+    call.turns[1] |= {"text": text, "words": [], "flags": ["empty"]}
+    call.claim("a", 6.4, 6.8, [])
+    align(work := work_folder(tmp_path, [call]), INLINE)
+    assert {why for *_, why in spans(row_of(work, "a"))} == whys
+
+
+def test_a_word_stretched_over_speech_is_unknown() -> None:
+    own = np.ones(500, bool)
+    assert is_stretched(own, "soup", (1.0, 3.0)) and not is_stretched(own, "soup", (1.0, 1.8))
+    assert not is_stretched(np.zeros(500, bool), "soup", (1.0, 3.0))
+
+
+def test_a_suspect_call_is_judged_more_strictly() -> None:
+    found = [_found(number, 3.0 * number, 2.0, score, 2, False, False) for number, score in enumerate((-4.1, -1, -4.1))]
+    channel = Channel(np.zeros(0, np.float32), 36_000, 0.0, None)
+    for flags, expected in (([], []), (["clipped"], []), (["transcript_mismatch"], ["poorly_aligned"])):
+        call = {"call_id": "x", "flags": flags, "untranscribed_a": None}
+        row = alignment_row(call, "a", HeardSide([], found, channel, np.zeros(3600, bool)), LOOSE)
+        assert row["flags"] == expected
 
 
 def test_a_cut_through_words_is_widened(tmp_path: Path) -> None:
@@ -143,9 +221,13 @@ def test_words_are_masked_whole_or_not_at_all(
     turns: list[tuple[float, float, float, int, bool, bool]], speech: list[tuple[float, float]]
 ) -> None:
     found = [_found(number, *turn) for number, turn in enumerate(sorted(turns))]
-    call = {"call_id": "x", "untranscribed_a": [{"start_s": s, "end_s": s + length} for s, length in speech]}
+    call = {
+        "call_id": "x",
+        "flags": [],
+        "untranscribed_a": [{"start_s": s, "end_s": s + length} for s, length in speech],
+    }
     channel = Channel(np.zeros(0, np.float32), 36_000, 0.0, None)
-    row = alignment_row(call, "a", [], found, channel, LIMITS)
+    row = alignment_row(call, "a", HeardSide([], found, channel, np.zeros(3600, bool)), LIMITS)
     unknown = row["unknown"]
     assert all(0 <= s["start_s"] < s["end_s"] <= 36.0 for s in unknown)
     assert all(a["end_s"] <= b["start_s"] for a, b in pairwise(unknown))
@@ -163,6 +245,7 @@ def _found(
     start_s = round(start_s, 2)
     edges = [round(t, 3) for t in np.linspace(start_s - 0.1 if start_s > 0.1 else start_s, start_s + length, count + 1)]
     turn = {"turn": number, "start_s": start_s, "end_s": start_s + length, "flags": ["uncertain"] * doubted}
+    turn |= {"text": "x " * count, "words": ["x"] * count}
     words = [AlignedWord(a, b, None if lost else score, "x") for a, b in pairwise(edges)]
     return FoundTurn(turn, words, list(pairwise(edges)), "not_found" if lost else None)
 
@@ -177,6 +260,7 @@ def _found(
         (lambda row: row["unknown"][0].update(end_s=1e6), "s long"),
         (lambda row: row["unknown"].reverse() or row["unknown"].append(dict(row["unknown"][0])), "out of order"),
         (lambda row: row["unknown"][0].update(end_s=1.3), "partly in an unknown span"),
+        (lambda row: row.update(flags=["poorly_aligned"]), "is poorly_aligned, but 6 words are known"),
         (lambda row: row.update(num_words=99), "num_words 99"),
         (lambda row: row.update(side="b"), "one row each"),
         (lambda row: row.update(flags=["tired"]), "not declared"),

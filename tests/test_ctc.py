@@ -16,6 +16,7 @@ import torch
 from align_calls import Call, work_folder
 from click.testing import CliRunner
 
+from fisherprep import checkpoint
 from fisherprep.align import ctc, ctc_model
 from fisherprep.align.aligner import BETWEEN, AlignedWord, Piece
 from fisherprep.align.choice import AlignerChoice, identity, load_aligner, located, usual_workers
@@ -289,9 +290,26 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(repo: str, name: str) -> str:
         raise OSError("no route to host")
 
+    monkeypatch.setattr(checkpoint, "_hub_answers", lambda: True)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fails)
     with pytest.raises(ValueError, match=r"facebook/wav2vec2-base-960h.*no route.*--ctc-model a folder.*toy_ctc DIR"):
         locate_ctc("facebook/wav2vec2-base-960h")
+
+
+def test_without_a_hub_only_what_was_fetched_before_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # the discard port: refused at once
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    checkpoint._hub_answers.cache_clear()
+    try:
+        with pytest.raises(ValueError, match=r"nosuch.*cannot be reached, and nothing.*--ctc-model a folder"):
+            locate_ctc("nosuch")
+    finally:
+        checkpoint._hub_answers.cache_clear()
+    assert not caplog.records
 
 
 def test_a_hub_repository_is_fetched_file_by_file(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,6 +324,7 @@ def test_a_hub_repository_is_fetched_file_by_file(toy: Path, monkeypatch: pytest
             raise EntryNotFoundError(f"no {name} in {repo}")
         return str(toy / name)
 
+    monkeypatch.setattr(checkpoint, "_hub_answers", lambda: True)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
     files = locate_ctc("someone/some-ctc")
     assert files.title == "someone/some-ctc"
@@ -329,6 +348,7 @@ def test_a_missing_file_is_named(changed: Path, name: str) -> None:
         ("config.json", {"model_type": "no-such"}, "cannot be loaded as a CTC model"),
         ("config.json", {"hidden_size": 48}, "cannot be loaded as a CTC model"),
         ("config.json", {"pad_token_id": None}, "pad_token_id, which is the blank, is None"),
+        ("vocab.json", {"B": 9}, "'B' 'I' have the same number, 9"),
         ("vocab.json", {"A": 77}, "expected characters with their numbers from 0 to 31"),
         ("vocab.json", {"eng": {"a": 1}}, "expected characters with their numbers"),
     ],
@@ -337,6 +357,34 @@ def test_models_that_do_not_fit_are_refused(changed: Path, name: str, values: di
     edit(changed / name, **values)
     with pytest.raises(ValueError, match=message):
         CtcModel(locate_ctc(str(changed)), "cpu")
+
+
+def test_weights_that_are_no_numbers_are_refused(changed: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(changed / "model.safetensors")
+    weights["lm_head.bias"][3] = float("nan")
+    save_file(weights, changed / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ValueError, match="no finite log-probabilities"):
+        CtcAligner(locate_ctc(str(changed)), "cpu", 20.0)
+
+
+def test_scores_do_not_depend_on_the_number_of_threads(
+    aligner: CtcAligner, pieces: list[Piece], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, seen = aligner._model._hear, []
+    monkeypatch.setattr(aligner._model, "_hear", lambda *given: seen.append(torch.get_num_threads()) or heard(*given))
+    before = torch.get_num_threads()
+    answers = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(aligner.align_many(pieces))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+    assert answers[0] == answers[1] == answers[2]
 
 
 def test_damaged_files_are_refused(changed: Path) -> None:
@@ -486,6 +534,9 @@ def test_two_workers_write_what_one_does(toy: Path, call: Call, tmp_path: Path) 
         (("--aligner", "pocketsphinx", "--ctc-model", "x"), 2, "takes no model"),
         (("--aligner", "whisper"), 2, "'whisper' is not one of"),
         (("--batch-seconds", "0"), 2, "--batch-seconds"),
+        (("--batch-seconds", "nan"), 2, "'--batch-seconds': found nan"),
+        (("--batch-seconds", "inf"), 2, "'--batch-seconds': found inf"),
+        (("--ctc-model", ""), 2, "--ctc-model: is empty"),
         (("--ctc-model", "no folder"), 1, "neither a folder here nor a hub repository id"),
     ],
 )

@@ -17,10 +17,11 @@ import numpy as np
 from fisherprep.align.aligner import Aligner
 from fisherprep.align.channel import Channel
 from fisherprep.align.choice import AlignerChoice, identity, load_aligner, located
-from fisherprep.align.confidence import alignment_row
+from fisherprep.align.confidence import HeardSide, alignment_row
 from fisherprep.align.confidence import counters as confidence_counters
 from fisherprep.align.given import GIVEN, add_given, has_times
 from fisherprep.align.turns import FoundTurn, Row, find_turns
+from fisherprep.align.untold import own_speech
 from fisherprep.corpus.audio import Audio
 from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
@@ -81,7 +82,7 @@ def process(payload: Row, config: Row) -> ShardResult:
     return result
 
 
-ALIGN = Stage("align", 2, ("words", "alignments"), process, retry_rejects=True, settled=frozenset({"too_many_words"}))
+ALIGN = Stage("align", 3, ("words", "alignments"), process, retry_rejects=True, settled=frozenset({"too_many_words"}))
 
 
 def _audio_of(work: WorkFolder, call: Row, turns: list[Row]) -> Audio:
@@ -107,10 +108,12 @@ def _align_call(call: Row, audio: Audio, turns: list[Row], aligner: Aligner, res
         for side, samples in zip(SIDES, audio.samples, strict=True)
     }
     found = find_turns([(channels[side], with_words[side]) for side in SIDES], aligner)
+    own_frames = own_speech(call, audio.samples, audio.rate_hz)
     for side in SIDES:
         spoken = [turn for turn in found if turn.turn["side"] == side]
         unspoken = [turn for turn in own[side] if not turn["words"]]
-        row = alignment_row(call, side, unspoken, spoken, channels[side], aligner.limits)
+        heard = HeardSide(unspoken, spoken, channels[side], own_frames[side])
+        row = alignment_row(call, side, heard, aligner.limits)
         result.rows["alignments"].append(row)
         result.counters += confidence_counters(row)
     for turn in sorted(found, key=lambda turn: turn.turn["turn"]):

@@ -82,9 +82,7 @@ def load_aligner(choice: AlignerChoice) -> Aligner:
 def _load(choice: AlignerChoice) -> Aligner:
     if choice.files and choice.device:
         from fisherprep.align.ctc import CtcAligner
-        from fisherprep.device import one_thread_in_workers
 
-        one_thread_in_workers()
         return CtcAligner(choice.files, choice.device, choice.batch_s)
     from fisherprep.align.pocketsphinx import PocketsphinxAligner
 

@@ -4,16 +4,19 @@ In an unknown span the side speaks, but what it says, or when, is not known; a m
 learn to be silent while it speaks. What makes a span unknown:
 
 ==============  ==================================================================================================
-``untranscribed``  speech outside of all turns, as ingest found it
+``untranscribed``  speech outside of all turns, as ingest found it; speech that no word of the side tells, inside of
+                   turns or at their edges, and words stretched over such speech (`fisherprep.align.untold`)
 ``uncertain``      a turn that the transcriber or an earlier alignment doubted, ``(( ))``, and whose score is below the
-                   aligner's limit for such turns; or of which nothing but the doubt is written, where there is sound
-``low_score``      any other turn whose score is below the limit
+                   aligner's limit for such turns; or one without words where there is sound, unless a marker of
+                   laughter or noise explains it
+``low_score``      any other turn whose score is below the limit, or any turn of a side that is poorly aligned
 ``not_found``      a turn whose words are placed in proportion to letters, for whatever reason, silence included: the
                    words are not where the text would put them
 ==============  ==================================================================================================
 
 Spans and words keep clear of each other: a word lies in unknown spans as a whole, and is left out of the text, or
-touches none of them, and is kept. Where turns of a side overlap and a word to be kept would lie across one to be left
+touches none of them, and is kept. A side that is poorly aligned keeps no word: all its turns and all its speech are
+unknown. Where turns of a side overlap and a word to be kept would lie across one to be left
 out, it is left out as well.
 """
 
@@ -29,6 +32,7 @@ import numpy as np
 from fisherprep.align.aligner import ScoreLimits, turn_score
 from fisherprep.align.channel import Channel
 from fisherprep.align.turns import FoundTurn, Row, Span
+from fisherprep.align.untold import Mask, all_speech, explains_sound, is_stretched, untold_speech
 from fisherprep.schema import UNKNOWN_WHY
 
 UNTRANSCRIBED, UNCERTAIN, LOW_SCORE, NOT_FOUND = UNKNOWN_WHY
@@ -36,6 +40,10 @@ DOUBTED = frozenset({"uncertain", "rejected"})
 """Flags of turns in ``(( ))``."""
 MIN_COVERAGE = 0.8
 """A side of whose words fewer than this share were heard is flagged ``poorly_aligned``."""
+SUSPECT = frozenset({"transcript_mismatch", "channels_swapped"})
+"""Flags of a call whose sides need not be that bad:"""
+MAX_DOUBTED = 0.5
+"""there, one of whose words more than this share are in turns that are not believed is poorly aligned too."""
 _SPEECH_LEFT_OUT = re.compile(r"\[\[?\s*skip|<(?![^<>]*noise)[^<>]*\w", re.IGNORECASE)
 """Markup that stands for speech: ``[[skip]]``, and words of another language."""
 
@@ -47,24 +55,44 @@ class _Unknown:
     why: str
 
 
-def alignment_row(
-    call: Row, side: str, turns: Sequence[Row], found: Sequence[FoundTurn], channel: Channel, limits: ScoreLimits
-) -> Row:
+@dataclass(frozen=True, eq=False)
+class HeardSide:
+    """One side of a call as it was heard.
+
+    Args:
+        turns: its turns that have no words.
+        found: its other turns.
+        channel: its sound.
+        own: bool [F], 10 ms frames in which it speaks.
+    """
+
+    turns: Sequence[Row]
+    found: Sequence[FoundTurn]
+    channel: Channel
+    own: Mask
+
+
+def alignment_row(call: Row, side: str, heard: HeardSide, limits: ScoreLimits) -> Row:
     """The row of one side of a call.
 
     Args:
         call: its row in conversations.
         side: a or b.
-        turns: the side's turns that have no words.
-        found: the side's other turns.
-        channel: the side's sound.
-        limits: of the aligner that found them.
+        heard: what was heard of it.
+        limits: of the aligner that found the words.
     """
-    scores = [word.score for turn in found for word in turn.words if word.score is not None]
-    num_words = sum(len(turn.words) for turn in found)
+    scores = [word.score for turn in heard.found for word in turn.words if word.score is not None]
+    num_words = sum(len(turn.words) for turn in heard.found)
     coverage = len(scores) / num_words if num_words else None
     median = float(np.median(scores)) if scores else None
-    poor = coverage is not None and (coverage < MIN_COVERAGE or (median is not None and median < limits.side_median))
+    poor = coverage is not None and (
+        coverage < MIN_COVERAGE
+        or (median is not None and median < limits.side_median)
+        or (not SUSPECT.isdisjoint(call["flags"]) and _share_doubted(heard.found, limits) > MAX_DOUBTED)
+    )
+    untranscribed = call[f"untranscribed_{side}"] or ()
+    spans = [_Unknown(s["start_s"], s["end_s"], UNTRANSCRIBED) for s in untranscribed]
+    unknown = _all_unknown(heard, limits) if poor else _unknown(heard, limits)
     return {
         "call_id": call["call_id"],
         "side": side,
@@ -72,7 +100,7 @@ def alignment_row(
         "coverage": coverage,
         "score_p05": float(np.quantile(scores, 0.05)) if scores else None,
         "score_median": median,
-        "unknown": [vars(span) for span in _unknown(call, side, turns, found, channel, limits)],
+        "unknown": [vars(span) for span in _sorted_out(spans + unknown.spans, unknown.words, heard.channel.duration_s)],
         "flags": ["poorly_aligned"] if poor else [],
     }
 
@@ -103,38 +131,67 @@ def doubt(found: FoundTurn, limits: ScoreLimits) -> str | None:
     return LOW_SCORE if score < limits.turn else None
 
 
-def _unknown(
-    call: Row, side: str, turns: Sequence[Row], found: Sequence[FoundTurn], channel: Channel, limits: ScoreLimits
-) -> list[_Unknown]:
-    spans = [_Unknown(s["start_s"], s["end_s"], UNTRANSCRIBED) for s in call[f"untranscribed_{side}"] or ()]
-    spans += [_Unknown(t["start_s"], t["end_s"], UNCERTAIN) for t in turns if _is_unheard_speech(t, channel)]
+@dataclass(frozen=True)
+class _Found:
+    """Spans, and the words with why they are not known (None: they are)."""
+
+    spans: list[_Unknown]
+    words: list[tuple[Span, str | None]]
+
+
+def _unknown(heard: HeardSide, limits: ScoreLimits) -> _Found:
+    spans = [_Unknown(t["start_s"], t["end_s"], UNCERTAIN) for t in heard.turns if _is_unheard_speech(t, heard.channel)]
+    spans += [_Unknown(*span, UNTRANSCRIBED) for span in untold_speech(heard.own, heard.found, heard.turns)]
     words: list[tuple[Span, str | None]] = []
-    for turn in found:
-        why = doubt(turn, limits)
-        words += [(times, why) for times in turn.times_s]
-        if why:
-            start_s = min(turn.turn["start_s"], turn.times_s[0][0])
-            spans.append(_Unknown(start_s, max(turn.turn["end_s"], turn.times_s[-1][1]), why))
-    kept, lost = _sorted_out(words)
-    return _apart(_clipped(_rounded(spans + lost, channel.duration_s), kept))
+    for turn in heard.found:
+        if why := doubt(turn, limits):
+            spans.append(_whole(turn, why))
+        for text, times in zip(turn.turn["words"], turn.times_s, strict=True):
+            words.append((times, why or (UNTRANSCRIBED if is_stretched(heard.own, text, times) else None)))
+    return _Found(spans, words)
+
+
+def _all_unknown(heard: HeardSide, limits: ScoreLimits) -> _Found:
+    """Of a side that is poorly aligned: every word, every turn and all speech."""
+    spans = [_Unknown(t["start_s"], t["end_s"], UNCERTAIN) for t in heard.turns]
+    spans += [_Unknown(*span, UNTRANSCRIBED) for span in all_speech(heard.own)]
+    whys = [doubt(turn, limits) or LOW_SCORE for turn in heard.found]
+    spans += [_whole(turn, why) for turn, why in zip(heard.found, whys, strict=True)]
+    return _Found(spans, [(times, why) for turn, why in zip(heard.found, whys, strict=True) for times in turn.times_s])
+
+
+def _whole(found: FoundTurn, why: str) -> _Unknown:
+    """A turn's own extent, and that of its words."""
+    start_s = min(found.turn["start_s"], found.times_s[0][0])
+    return _Unknown(start_s, max(found.turn["end_s"], found.times_s[-1][1]), why)
+
+
+def _share_doubted(found: Sequence[FoundTurn], limits: ScoreLimits) -> float:
+    """The share of a side's words that are in turns that are not believed; it has one at least."""
+    doubted = sum(len(turn.words) for turn in found if doubt(turn, limits))
+    return doubted / sum(len(turn.words) for turn in found)
 
 
 def _is_unheard_speech(turn: Row, channel: Channel) -> bool:
-    """Whether a turn without words is speech all the same: one in doubt, or left out of the text; not laughter."""
-    marked = not DOUBTED.isdisjoint(turn["flags"]) or bool(_SPEECH_LEFT_OUT.search(turn["text"]))
-    return marked and not channel.is_silent(turn["start_s"], turn["end_s"])
+    """Whether a turn without words is speech all the same: sound that no marker of laughter or noise explains."""
+    doubted = not DOUBTED.isdisjoint(turn["flags"]) or bool(_SPEECH_LEFT_OUT.search(turn["text"]))
+    if not doubted and explains_sound(turn["text"]):
+        return False
+    return not channel.is_silent(turn["start_s"], turn["end_s"])
 
 
-def _sorted_out(words: Sequence[tuple[Span, str | None]]) -> tuple[list[Span], list[_Unknown]]:
-    """Words to keep, and the others as spans; of words that overlap each other all or none are kept."""
+def _sorted_out(
+    spans: Sequence[_Unknown], words: Sequence[tuple[Span, str | None]], duration_s: float
+) -> list[_Unknown]:
+    """The spans of a side, clear of the words that are kept; of words that overlap each other all or none are kept."""
     kept: list[Span] = []
     lost: list[_Unknown] = []
     for group in _overlapping(words):
         if why := next((why for _, why in group if why), None):
-            lost += [_Unknown(*span, why) for span, _ in group]
+            lost += [_Unknown(*times, why) for times, _ in group]
         else:
-            kept += [span for span, _ in group]
-    return kept, lost
+            kept += [times for times, _ in group]
+    return _apart(_clipped(_rounded([*lost, *spans], duration_s), kept))
 
 
 def _overlapping(words: Sequence[tuple[Span, str | None]]) -> Iterator[list[tuple[Span, str | None]]]:

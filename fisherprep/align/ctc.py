@@ -21,6 +21,7 @@ from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece, ScoreL
 from fisherprep.align.ctc_model import CtcFiles, CtcModel
 from fisherprep.align.place import fill_between
 from fisherprep.align.viterbi import Paths, forced_paths
+from fisherprep.device import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,10 @@ class CtcAligner:
     def align_many(self, pieces: Sequence[Piece]) -> list[list[AlignedWord] | None]:
         """See `Aligner.align_many`. None where no word has a character, or the piece has too few frames for them."""
         texts = [self._text(piece.words) for piece in pieces]
+        with one_thread():
+            return self._found(pieces, texts)
+
+    def _found(self, pieces: Sequence[Piece], texts: Sequence[_Text]) -> list[list[AlignedWord] | None]:
         asked = [at for at, (piece, text) in enumerate(zip(pieces, texts, strict=True)) if self._has_room(piece, text)]
         heard = self._model.log_probs([pieces[at].samples for at in asked], self._batch_seconds)
         found: list[list[AlignedWord] | None] = [None] * len(pieces)

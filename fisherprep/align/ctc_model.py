@@ -123,6 +123,7 @@ class CtcModel:
             raise ValueError(f"{files.extractor}: a model for sound at {rate} Hz; expected {ALIGNER_RATE_HZ} Hz")
         self._normalise: bool = settings.get("do_normalize", True)
         self._mask: bool = settings.get("return_attention_mask", False)
+        self._source = files.source
         self._torch, self._device = torch, torch.device(device)
         self._model = _load(files).float().to(self._device).eval()
         self._kernels, self._strides = self._model.config.conv_kernel, self._model.config.conv_stride
@@ -154,7 +155,8 @@ class CtcModel:
             batch_seconds: sound in one batch, padding included; one window at least is taken.
 
         Raises:
-            ValueError: the device has too little memory for such batches.
+            ValueError: the device has too little memory for such batches, or the model gives numbers that are not
+                finite.
         """
         windows = [window for index, piece in enumerate(pieces) for window in self._windows(index, piece)]
         parts: list[list[Tensor]] = [[] for _ in pieces]
@@ -206,12 +208,15 @@ class CtcModel:
             inputs["attention_mask"] = torch.from_numpy(mask).long().to(self._device)
         try:
             with torch.inference_mode():
-                return torch.log_softmax(self._model(**inputs).logits.float(), dim=-1)
+                heard = torch.log_softmax(self._model(**inputs).logits.float(), dim=-1)
         except torch.cuda.OutOfMemoryError as err:
             seconds = padded.size / ALIGNER_RATE_HZ
             raise ValueError(
                 f"{self._device}: too little memory for {seconds:.0f} s of sound; give a smaller --batch-seconds"
             ) from err
+        if not bool(heard.isfinite().all()):
+            raise ValueError(f"{self._source}: gives no finite log-probabilities; its weights are damaged, or overflow")
+        return heard
 
     def _probe(self, files: CtcFiles) -> None:
         """Hear a second of silence, to be sure that frames and labels are where they are expected."""

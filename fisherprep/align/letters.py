@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -65,10 +66,14 @@ class Alphabet:
         """From a tokenizer's vocabulary, upper or lower case; entries of several characters are no letters.
 
         Raises:
-            ValueError: it lacks most of the letters a to z.
+            ValueError: it lacks a letter from a to z, or two characters have the same number.
         """
         upper = "a" not in vocabulary and "A" in vocabulary
         single = {token: label for token, label in vocabulary.items() if len(token) == 1 and label != blank}
+        label, count = Counter(single.values()).most_common(1)[0] if single else (0, 0)
+        if count > 1:
+            both = " ".join(repr(token) for token, number in single.items() if number == label)
+            raise ValueError(f"{both} have the same number, {label}; expected one for each character")
         end = next((single[token] for token in (delimiter, " ") if token in single), None)
         letters = {token: label for token, label in single.items() if label != end and not token.isspace()}
         folded = {token.lower() if upper else token: label for token, label in letters.items()}

@@ -9,6 +9,8 @@ import numpy as np
 from fisherprep.check.shard import TOLERANCE_S, Check, Shard
 from fisherprep.schema import SIDES, UNKNOWN_WHY
 
+POORLY_ALIGNED = "poorly_aligned"
+
 
 def words_are_those_of_their_turns(shard: Shard) -> Iterator[str]:
     """Calls that have words at all must have every word of every turn, once, in order, on its side."""
@@ -80,9 +82,24 @@ def words_are_kept_or_left_out_whole(shard: Shard) -> Iterator[str]:
             yield f"words: call {row['call_id']} turn {word.turn}: {word.word!r}, {times}, is partly in an unknown span"
 
 
+def sides_that_are_poorly_aligned_keep_no_word(shard: Shard) -> Iterator[str]:
+    """Each of their words begins in an unknown span."""
+    starts = dict(list(shard.frame("words", "call_id", "side", "start_s").groupby(["call_id", "side"])["start_s"]))
+    for row in shard.tables["alignments"].select(["call_id", "side", "unknown", "flags"]).to_pylist():
+        known = starts.get((row["call_id"], row["side"]))
+        if known is None or POORLY_ALIGNED not in row["flags"]:
+            continue
+        for span in row["unknown"]:
+            known = known[(known < span["start_s"] - TOLERANCE_S) | (known >= span["end_s"])]
+        if len(known):
+            where = f"alignments: call {row['call_id']} side {row['side']}"
+            yield f"{where}: is {POORLY_ALIGNED}, but {len(known)} words are known, first at {known.iloc[0]} s"
+
+
 CHECKS: tuple[Check, ...] = (
     words_are_those_of_their_turns,
     alignments_are_whole,
     unknown_spans_are_in_order,
     words_are_kept_or_left_out_whole,
+    sides_that_are_poorly_aligned_keep_no_word,
 )

@@ -23,7 +23,7 @@ from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
-from fisherprep.device import one_thread_in_workers, torch_device
+from fisherprep.device import one_thread, torch_device
 from fisherprep.engine import Engine, InlineEngine, local_engine
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
@@ -119,7 +119,6 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
 @lru_cache(maxsize=1)
 def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
-    one_thread_in_workers()
     return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
 
 
@@ -170,7 +169,8 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
     for call in _calls(payload.work, payload.shard):
         try:
             samples = codec_audio(payload.work, call.row)
-            encoded = encode_call(call, samples, mimi, spell, config["truecase"])
+            with one_thread():
+                encoded = encode_call(call, samples, mimi, spell, config["truecase"])
         except BadInput as err:
             result.rejects.append(_reject(call.row, err))
             continue

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
 
 from fisherprep.commands.options import strict_option, work_argument
 from fisherprep.commands.summary import report
+
+
+def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"found {value}; expected a number of seconds")
+    return value
 
 
 @click.command()
@@ -28,6 +35,7 @@ from fisherprep.commands.summary import report
 @click.option(
     "--batch-seconds",
     type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
     default=120.0,
     show_default=True,
     help="Sound that the CTC model hears at once.",
@@ -61,6 +69,8 @@ def align(
     from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
+    if ctc_model is not None and not ctc_model.strip():
+        raise click.UsageError("--ctc-model: is empty; expected a hub repository or a local folder")
     if aligner == "auto":
         aligner = "ctc" if ctc_model else "pocketsphinx"
     if aligner == "ctc" and not ctc_model:
