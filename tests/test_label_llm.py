@@ -456,6 +456,36 @@ def test_interrupted_it_ends_at_once_and_keeps_what_came(work, tokenizer):
     assert len(server.requests) == CALLS - 12 and whole(work)
 
 
+@pytest.mark.parametrize("concurrency", [16, 64])
+def test_lost_servers_end_the_command_with_status_1(tmp_path, tokenizer, concurrency):
+    """Though requests of many calls wait for a place; a process of its own, so that one that hangs can be killed."""
+    work = make_work(tmp_path / "w", 80)
+    with FakeServer() as server:
+
+        def shut_out(body: dict[str, Any], nth: int) -> Act:
+            return error(401, "no") if nth > 30 else sound(body, nth)
+
+        server.script = shut_out
+        line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url,
+                "--concurrency", str(concurrency), "--workers", "1", "--checkpoint", tokenizer]  # fmt: skip
+        ended = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert "all servers are lost" in ended.stderr and "server lost" in ended.stdout
+
+
+def test_interrupted_while_all_requests_wait_it_ends_at_once(tmp_path, tokenizer):
+    work = make_work(tmp_path / "w", 80)
+    with FakeServer(lambda body, nth: error(429, "busy", retry_after="600")) as server:
+        line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url,
+                "--workers", "1", "--checkpoint", tokenizer]  # fmt: skip
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: len(server.requests) >= 1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 1 and "Traceback" not in said
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:

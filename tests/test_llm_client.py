@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -174,6 +175,60 @@ def test_when_a_server_dies_the_other_does_its_work():
         assert len(replies) == 60 and not any(reply.failure for reply in replies)
         assert list(traffic.lost) == [endpoint(bad).url]
         assert len(good.requests) >= 54
+
+
+def dying(server: FakeServer, after: int) -> Script:
+    """Sound answers until the server closes its port and every connection."""
+
+    def script(body: dict[str, Any], nth: int) -> Act:
+        if nth == after:
+            server._loop.create_task(server._close())
+        return Act("{}", delay_s=0.002)
+
+    return script
+
+
+@pytest.mark.parametrize("requests", [150])
+@pytest.mark.parametrize("after", [None, 30])
+def test_losing_the_last_server_ends_every_request_that_waits(requests, after):
+    """A task group cancels all waiting tasks at once: none may keep the others from ending. Several rounds."""
+    limits = replace(QUICK, concurrency=64, tries=100)
+
+    async def lose(at: Endpoint) -> None:
+        async with ServerPool([at], limits) as pool, asyncio.TaskGroup() as group:
+            for n in range(requests):
+                group.create_task(pool.ask({**BODY, "n": n}))
+
+    def round_() -> None:
+        with FakeServer(lambda body, nth: error(500, "broken")) as server:
+            if after is not None:
+                server.script = dying(server, after)
+            try:
+                asyncio.run(lose(endpoint(server)))
+            except* AllServersLost as lost:
+                told.append(str(lost.exceptions[0]))
+
+    told: list[str] = []
+    for nth in range(3):
+        thread = threading.Thread(target=round_, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive() and len(told) == nth + 1
+
+
+def test_a_place_freed_for_a_cancelled_request_goes_to_the_next():
+    async def run(at: Endpoint) -> Reply:
+        async with ServerPool([at], replace(QUICK, concurrency=1)) as pool:
+            asked = [asyncio.create_task(pool.ask({**BODY, "n": n})) for n in range(4)]
+            await asyncio.sleep(0.05)
+            asked[1].cancel()
+            asked[2].cancel()
+            replies = await asyncio.gather(*asked, return_exceptions=True)
+            assert [isinstance(reply, asyncio.CancelledError) for reply in replies] == [False, True, True, False]
+            return replies[3]
+
+    with FakeServer(lambda body, nth: Act("{}", delay_s=0.1)) as server:
+        assert asyncio.run(run(endpoint(server))).text == "{}"
 
 
 def test_servers_share_the_load_and_keep_to_the_concurrency():

@@ -37,6 +37,8 @@ _TOO_LONG = re.compile(
 
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
+_LOOK_AGAIN_S = 1.0
+"""At most so long a request waits for a place without looking for itself."""
 
 
 class AllServersLost(RuntimeError):
@@ -92,7 +94,8 @@ class ServerPool:
         self.limits = limits
         self.traffic = Traffic()
         self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
-        self._freed = asyncio.Condition()
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        """who waits for a place, in the order of coming"""
 
     @property
     def slots(self) -> int:
@@ -146,36 +149,54 @@ class ServerPool:
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
             finally:
-                await self._release(server, http)
+                self._release(server, http)
             await asyncio.sleep(self.limits.wait_s(failed) if failed else 0)
 
     async def _acquire(self) -> tuple[_Server, httpx.AsyncClient]:
-        """A place at the server with the fewest requests in flight; waits while all are full or rest."""
-        async with self._freed:
-            while True:
-                alive = [server for server in self._servers if server.lost is None]
-                if not alive:
-                    raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
-                now = asyncio.get_running_loop().time()
-                free = [s for s in alive if s.free and s.resting_until <= now]
-                if free:
-                    server = min(free, key=lambda s: s.in_flight)
-                    server.in_flight += 1
-                    return server, server.free.pop()
-                rests = [server.resting_until - now for server in alive if server.resting_until > now]
-                try:
-                    await asyncio.wait_for(self._freed.wait(), min([1.0, *rests]))
-                except TimeoutError:
-                    continue
+        """A place at the server with the fewest requests in flight; waits while all are full or rest.
 
-    async def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
+        Each waiter has a future of its own and no lock is held while waiting, so that cancelling every task at once
+        (all servers are lost, Ctrl-C) leaves nothing behind that another would wait for.
+        """
+        while True:
+            alive = [server for server in self._servers if server.lost is None]
+            if not alive:
+                raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
+            now = asyncio.get_running_loop().time()
+            free = [s for s in alive if s.free and s.resting_until <= now]
+            if free:
+                server = min(free, key=lambda s: s.in_flight)
+                server.in_flight += 1
+                return server, server.free.pop()
+            rests = [server.resting_until - now for server in alive if server.resting_until > now]
+            await self._woken(min([_LOOK_AGAIN_S, *rests]))
+
+    async def _woken(self, at_most_s: float) -> None:
+        """Wait until a place is freed, but not longer than that."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiting[waiter] = None
+        timer = loop.call_later(at_most_s, _wake, waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake(1)  # the place that this one was woken for is another's
+            raise
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
+
+    def _wake(self, count: int) -> None:
+        """Wake those that have waited longest."""
+        for waiter in list(self._waiting)[:count]:
+            del self._waiting[waiter]
+            _wake(waiter)
+
+    def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
         server.in_flight -= 1
         server.free.append(http)
-        async with self._freed:
-            if server.lost is None:
-                self._freed.notify()
-            else:
-                self._freed.notify_all()
+        self._wake(1 if server.lost is None else len(self._waiting))
 
     def _rest(self, server: _Server, wait_s: float) -> None:
         server.resting_until = max(server.resting_until, asyncio.get_running_loop().time() + wait_s)
@@ -231,6 +252,11 @@ class ServerPool:
         if response.status_code == 200:
             return _reply(bytes(reply), at)
         return _refusal(response, bytes(reply), at, self.limits)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
