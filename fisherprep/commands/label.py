@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ _FOR_A_MODEL = {
     "model", "server", "vllm_python", "vllm_args", "tensor_parallel", "concurrency", "context_length", "temperature",
     "top_p", "max_tokens", "seed", "reasoning_effort", "retries", "timeout", "checkpoint",
 }  # fmt: skip
+_HUB_ANSWERS_S = 5.0
 _FOR_A_SERVER_OF_OUR_OWN = {"vllm_python", "vllm_args", "tensor_parallel"}
 
 
@@ -151,7 +154,7 @@ def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, 
     if options["server"]:
         _refuse(given & _FOR_A_SERVER_OF_OUR_OWN, "--server")
     # While a model answers, one process writes with ease, and others would only take time from the asking.
-    _label_with_model(work, 1 if workers is None else workers, strict, options)
+    _label_with_model(work, 1 if workers is None else workers, strict, options, "checkpoint" in given)
 
 
 def _refuse(given: set[str], with_: str) -> None:
@@ -168,18 +171,19 @@ def _label_topics(work: Path, workers: int, strict: bool) -> None:
     report(work, label_topics(WorkFolder.open(work), local_engine(workers)), strict)
 
 
-def _label_with_model(path: Path, workers: int, strict: bool, options: dict[str, Any]) -> None:
+def _label_with_model(path: Path, workers: int, strict: bool, options: dict[str, Any], checkpoint_given: bool) -> None:
     from fisherprep.engine import local_engine
     from fisherprep.label.llm import label_calls
-    from fisherprep.llm.endpoint import Endpoint
+    from fisherprep.llm.endpoint import Endpoint, api_key
     from fisherprep.llm.servers import joined, only_model, started
     from fisherprep.workfolder import WorkFolder
 
-    try:
+    if options["server"]:
+        api_key()  # one that cannot be sent is no fault of a flag
+    with _flag("--server"):
         endpoints = [Endpoint.of(url) for url in options["server"]]
+    with _flag("--vllm-args"):
         extra_args = shlex.split(options["vllm_args"])
-    except ValueError as err:
-        raise click.UsageError(f"--server or --vllm-args: {err}") from err
     work = WorkFolder.open(path)
     model = options["model"] or only_model(endpoints)
     names = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "context_length", "retries")
@@ -192,17 +196,60 @@ def _label_with_model(path: Path, workers: int, strict: bool, options: dict[str,
         log = work.path / ".label" / "vllm.log"
         return started(plan, options["vllm_python"], options["tensor_parallel"], extra_args, log)
 
-    labelled = label_calls(work, plan, options["checkpoint"], limits, connect, local_engine(workers))
-    _report(work, labelled, options["checkpoint"])
+    checkpoint = options["checkpoint"] if checkpoint_given else _tokenizer_at_hand(options["checkpoint"])
+    labelled = label_calls(work, plan, checkpoint, limits, connect, local_engine(workers))
+    _report(work, labelled, checkpoint)
     if labelled.stopped:
         raise click.ClickException(
             f"{labelled.stopped}\nall servers are lost, and calls are left unlabelled; every answer that came is kept: "
             "see to the servers and run the same command again"
         )
+    _refuse_if_nothing_was_labelled(work, plan)
     refuse_rejects(path, labelled.summary, strict)
 
 
-def _report(work: WorkFolder, labelled: Labelled, checkpoint: str) -> None:
+@contextmanager
+def _flag(name: str) -> Iterator[None]:
+    """What is wrong with a flag's value is told with the flag's name."""
+    try:
+        yield
+    except ValueError as err:
+        raise click.UsageError(f"{name}: {err}") from err
+
+
+def _tokenizer_at_hand(checkpoint: str) -> str | None:
+    """The default checkpoint if its tokenizer can be had; else None, told in a line: tokens are then estimated."""
+    import httpx
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    from fisherprep.checkpoint import CONFIG_NAME, locate
+
+    try:
+        if not constants.HF_HUB_OFFLINE and not isinstance(try_to_load_from_cache(checkpoint, CONFIG_NAME), str):
+            httpx.head(constants.ENDPOINT, timeout=_HUB_ANSWERS_S)  # the hub's client tries for half a minute
+        locate(checkpoint, ("tokenizer",))
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        click.echo(
+            f"the tokenizer of {checkpoint} cannot be had: prompts' lengths are estimated (--checkpoint names another)",
+            err=True,
+        )
+        return None
+    return checkpoint
+
+
+def _refuse_if_nothing_was_labelled(work: WorkFolder, plan: Plan) -> None:
+    """Status 1 when requests failed and no call has an answer of the model."""
+    from fisherprep.llm.cache import PASSING
+
+    failed = [row for row in work.read("rejects").to_pylist() if row["stage"] == "label" and row["reason"] in PASSING]
+    if failed and plan.model not in work.read("personas", columns=["labeler"])["labeler"].to_pylist():
+        raise click.ClickException(
+            f"no call was labelled: none of {len(failed):,} has an answer; the first: {failed[0]['reason']}, "
+            f"{failed[0]['found']}; {failed[0]['fix']}"
+        )
+
+
+def _report(work: WorkFolder, labelled: Labelled, checkpoint: str | None) -> None:
     """The table at the end, and prompts to read."""
     from fisherprep.label.summary import examples, label_rows
     from fisherprep.label.tokens import prompt_counter

@@ -28,13 +28,14 @@ from typing import Any
 import httpx
 
 from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
-from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.llm.endpoint import KEY_VARIABLES, Body, Endpoint
 from fisherprep.llm.settings import Limits
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
 )
 
+_NO_SUCH_COUNT = 2**31
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
 _LOOK_AGAIN_S = 1.0
@@ -230,8 +231,6 @@ class ServerPool:
             _Busy, _Failed: it came to nothing.
         """
         self.traffic.requests += 1
-        limit = self.limits.max_reply_bytes
-        reply = bytearray()
         headers = {"content-type": "application/json"}
         url = f"{at.url}/chat/completions"
         try:
@@ -239,19 +238,20 @@ class ServerPool:
                 asyncio.timeout(self.limits.timeout_s),
                 http.stream("POST", url, content=content, headers=headers) as response,
             ):
-                async for part in response.aiter_bytes():
-                    reply += part
-                    if len(reply) > limit:
-                        raise _Failed(f"a reply of more than {limit:,} bytes")
+                reply = Body(response, self.limits.max_reply_bytes)
+                async for part in response.aiter_raw():
+                    reply.add(part)
         except TimeoutError as err:
             raise _Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
         except (httpx.ConnectError, httpx.ConnectTimeout) as err:
             raise _Failed(at.said(err), unheard=True) from err
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as err:
             raise _Failed(at.said(err)) from err
+        except ValueError as err:
+            raise _Failed(at.plain(str(err))) from err
         if response.status_code == 200:
-            return _reply(bytes(reply), at)
-        return _refusal(response, bytes(reply), at, self.limits)
+            return _reply(bytes(reply.content), at)
+        return _refusal(response, bytes(reply.content), at, self.limits)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
@@ -304,11 +304,37 @@ def _reply(body: bytes, at: Endpoint) -> Reply:
     try:
         completion = json.loads(body)
         choice = completion["choices"][0]
-        text = choice["message"].get("content") or ""  # null: the whole answer was thinking
-        if not isinstance(text, str):
-            raise TypeError(f"content is {type(text).__name__}")
+        text = _text(choice["message"].get("content"))
         usage = completion.get("usage") or {}
-        tokens_in, tokens_out = (int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+        tokens_in, tokens_out = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as err:
         raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
     return Reply(text, "", "", tokens_in, tokens_out, choice.get("finish_reason") == "length")
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content: a string, or a list of parts, of which those that are text count.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part["type"] in ("text", "output_text"))
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"content is {type(content).__name__}")
+    return content or ""  # null: the whole answer was thinking
+
+
+def _count(tokens: Any) -> int:
+    """A number of tokens as a server reports it, 0 where it reports none.
+
+    Raises:
+        ValueError: no request has so many, or it is no number.
+    """
+    if tokens is None:
+        return 0
+    if isinstance(tokens, float) and tokens.is_integer():
+        tokens = int(tokens)
+    if not isinstance(tokens, int) or not 0 <= tokens < _NO_SUCH_COUNT:
+        raise ValueError("a number of tokens that cannot be")
+    return tokens
