@@ -81,6 +81,8 @@ class FakeServer:
         self.script = script
         self.models = {MODEL: 32_768} if models is None else models
         self.key = key
+        self.list: Act | None = None
+        """what is sent in place of the list of models"""
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[tuple[float, float]] = []
@@ -141,7 +143,7 @@ class FakeServer:
             return await self._send(writer, error(401, "who are you?"), b"")
         if "/v1/models" in first:
             models = [{"id": name, "max_model_len": length} for name, length in self.models.items()]
-            return await self._send(writer, Act(), json.dumps({"data": models}).encode())
+            return await self._send(writer, self.list or Act(), json.dumps({"data": models}).encode())
         if "/v1/chat/completions" not in first:
             return await self._send(writer, error(404, "no such path"), b"")
         return await self._complete(writer, json.loads(content), headers)

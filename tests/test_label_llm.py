@@ -436,10 +436,45 @@ def test_problems_with_servers_are_told_before_anything_is_asked(work, tokenizer
 
     assert "say which with --model" in said({"m1": None, "m2": None})
     assert "it serves m1, m2" in said({"m1": None, "m2": None}, "--model", "m3")
-    assert "--context-length 4096" in said({"m1": 4096})
+    assert "--context-length 4096 --max-tokens 1024" in said({"m1": 4096})
+    assert "--context-length 12000, or" in said({"m1": 12000})
+    assert len(said({"m" * 5000: None, "n" * 5000: None})) < 600
     assert "at least" in said({"m1": None}, "--context-length", "5000")
     result = command(work, "--server", "http://127.0.0.1:9", "--checkpoint", tokenizer)
     assert result.exit_code == 1 and "no server answers" in result.output
+
+
+def test_the_advised_flags_work(work, tokenizer):
+    flags = ["--context-length", "4096", "--max-tokens", "1024"]
+    with FakeServer(models={MODEL: 4096}) as server:
+        result = command(work, "--server", server.url, "--checkpoint", tokenizer, *flags)
+    assert result.exit_code == 0, result.output
+
+
+def test_when_no_call_has_an_answer_it_is_status_1_with_the_reason(tmp_path, tokenizer):
+    work = make_work(tmp_path / "w", 3)
+    with FakeServer(lambda body, nth: error(400, "no such option")) as server:
+        result = command(work, "--server", server.url, "--checkpoint", tokenizer)
+        assert result.exit_code == 1 and "no call was labelled" in result.output and "no such option" in result.output
+        server.script = lambda body, nth: sound(body, nth) if nth > 3 else error(400, "no such option")
+        assert command(work, "--server", server.url, "--checkpoint", tokenizer).exit_code == 0
+
+
+def test_without_the_default_tokenizer_lengths_are_estimated(tmp_path):
+    work = make_work(tmp_path / "w", 3)
+    out_of_reach = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
+    with FakeServer() as server:
+        line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url, "--workers", "1"]
+        ended = subprocess.run(line, capture_output=True, text=True, timeout=60, env=os.environ | out_of_reach)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("are estimated") == 1 and "etry" not in ended.stderr
+    assert whole(work, 3)
+
+
+def test_a_checkpoint_that_was_given_must_be_there(work, tmp_path):
+    with FakeServer() as server:
+        result = command(work, "--server", server.url, "--checkpoint", str(tmp_path))
+    assert result.exit_code == 1 and not server.requests
 
 
 def test_interrupted_it_ends_at_once_and_keeps_what_came(work, tokenizer):
@@ -454,6 +489,36 @@ def test_interrupted_it_ends_at_once_and_keeps_what_came(work, tokenizer):
     assert sum(len(AnswerFile(f).read()) for f in (work.path / ".label").rglob("*.jsonl")) == 12
     _, server = run(work, sound, checkpoint=tokenizer)
     assert len(server.requests) == CALLS - 12 and whole(work)
+
+
+@pytest.mark.parametrize("concurrency", [16, 64])
+def test_lost_servers_end_the_command_with_status_1(tmp_path, tokenizer, concurrency):
+    """Though requests of many calls wait for a place; a process of its own, so that one that hangs can be killed."""
+    work = make_work(tmp_path / "w", 80)
+    with FakeServer() as server:
+
+        def shut_out(body: dict[str, Any], nth: int) -> Act:
+            return error(401, "no") if nth > 30 else sound(body, nth)
+
+        server.script = shut_out
+        line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url,
+                "--concurrency", str(concurrency), "--workers", "1", "--checkpoint", tokenizer]  # fmt: skip
+        ended = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert "all servers are lost" in ended.stderr and "server lost" in ended.stdout
+
+
+def test_interrupted_while_all_requests_wait_it_ends_at_once(tmp_path, tokenizer):
+    work = make_work(tmp_path / "w", 80)
+    with FakeServer(lambda body, nth: error(429, "busy", retry_after="600")) as server:
+        line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url,
+                "--workers", "1", "--checkpoint", tokenizer]  # fmt: skip
+        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: len(server.requests) >= 1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 1 and "Traceback" not in said
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:

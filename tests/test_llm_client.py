@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import threading
 import time
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound_answer
 
 from fisherprep.llm.cache import Reply
 from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
-from fisherprep.llm.endpoint import Endpoint, api_key, base_url, served_models
+from fisherprep.llm.endpoint import Body, Endpoint, api_key, base_url, served_models
 from fisherprep.llm.settings import Limits
 
 QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05)
 BODY = {"model": MODEL, "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "1 A: hello"}]}
+
+
+USAGE = b'{"choices": [{"message": {"content": "{}"}}], "usage": {"prompt_tokens": %s}}'
 
 
 def endpoint(server: FakeServer, key: str | None = None) -> Endpoint:
@@ -66,8 +72,32 @@ def test_an_answer_that_is_all_thinking_is_an_empty_text(thought):
         Act(body=b'{"choices": [{"message": {"content": 7}}]}'),
         Act(body=b"<html>hello</html>"),
         Act(body=b"[" * 100_000),
+        Act(body=USAGE % b"Infinity"),
+        Act(body=USAGE % (b"9" * 400)),
+        Act(body=USAGE % b'"many"'),
+        Act(body=gzip.compress(bytes(2**24)), headers={"content-encoding": "gzip"}),
+        Act(body=b"no gzip", headers={"content-encoding": "gzip"}),
+        Act(body=b"?", headers={"content-encoding": "br"}),
+        Act(body=b'{"choices": [{"message": {"content": [{"type": "text"}]}}]}'),
     ],
-    ids=["500", "503", "dropped", "cut", "truncated", "no choice", "no text", "html", "deep"],
+    ids=[
+        "500",
+        "503",
+        "dropped",
+        "cut",
+        "truncated",
+        "no choice",
+        "no text",
+        "html",
+        "deep",
+        "infinite",
+        "400 digits",
+        "no number",
+        "bomb",
+        "no gzip",
+        "brotli",
+        "part without text",
+    ],
 )
 def test_what_may_pass_is_asked_again(act):
     (reply,), traffic = ask(first(act, 2))
@@ -129,6 +159,55 @@ def test_rejected_requests_are_not_sent_again(act, failure):
     assert reply.failure == failure and traffic.requests == 1 and not traffic.lost
 
 
+def test_content_in_parts_is_read_and_thinking_is_left_out():
+    parts = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": '{"a"'}, {"type": "text", "text": ": 1}"}]
+    (reply,), _ = ask(lambda body, nth: Act(message={"content": parts}))
+    assert reply.text == '{"a": 1}'
+
+
+def test_a_packed_reply_is_read():
+    body = gzip.compress(USAGE % b"7.0")
+    (reply,), traffic = ask(lambda _, nth: Act(body=body, headers={"content-encoding": "gzip"}))
+    assert (reply.text, reply.tokens_in, traffic.failed) == ("{}", 7, 0)
+
+
+def test_a_bomb_is_never_unpacked_beyond_the_limit():
+    bomb = gzip.compress(bytes(2**26))
+    body = Body(httpx.Response(200, headers={"content-encoding": "gzip"}), 100_000)
+    with pytest.raises(ValueError, match="100,000 bytes"):
+        body.add(bomb)
+    assert len(body.content) == 100_001
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        Act(endless=True),
+        Act(body=gzip.compress(bytes(2**24)), headers={"content-encoding": "gzip"}),
+        Act(body=b'{"data": [{"id": null}]}'),
+        Act(body=b'{"data": [{"id": 7}]}'),
+        Act(body=b'{"data": [{"id": ["x"]}]}'),
+        Act(body=b'{"data": {"id": "x"}}'),
+        Act(body=b"[" * 100_000),
+        Act(status=500, body=b"no"),
+    ],
+    ids=["endless", "bomb", "null", "number", "list", "no list", "deep", "500"],
+)
+def test_an_odd_list_of_models_is_one_clear_error(act):
+    with FakeServer() as server:
+        server.list = act
+        with pytest.raises(ValueError, match="not the reply of an OpenAI-compatible server") as err:
+            served_models(endpoint(server))
+    assert len(str(err.value)) < 600
+
+
+def test_a_key_that_cannot_be_sent_names_its_variable(monkeypatch):
+    monkeypatch.setenv("FISHERPREP_API_KEY", "clé")
+    with pytest.raises(ValueError, match=r"FISHERPREP_API_KEY.*ASCII") as err:
+        Endpoint.of("http://127.0.0.1:1")
+    assert "clé" not in str(err.value)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_server_that_does_not_let_us_in_is_lost_at_once(status):
     with pytest.raises(AllServersLost, match=str(status)):
@@ -174,6 +253,60 @@ def test_when_a_server_dies_the_other_does_its_work():
         assert len(replies) == 60 and not any(reply.failure for reply in replies)
         assert list(traffic.lost) == [endpoint(bad).url]
         assert len(good.requests) >= 54
+
+
+def dying(server: FakeServer, after: int) -> Script:
+    """Sound answers until the server closes its port and every connection."""
+
+    def script(body: dict[str, Any], nth: int) -> Act:
+        if nth == after:
+            server._loop.create_task(server._close())
+        return Act("{}", delay_s=0.002)
+
+    return script
+
+
+@pytest.mark.parametrize("requests", [150])
+@pytest.mark.parametrize("after", [None, 30])
+def test_losing_the_last_server_ends_every_request_that_waits(requests, after):
+    """A task group cancels all waiting tasks at once: none may keep the others from ending. Several rounds."""
+    limits = replace(QUICK, concurrency=64, tries=100)
+
+    async def lose(at: Endpoint) -> None:
+        async with ServerPool([at], limits) as pool, asyncio.TaskGroup() as group:
+            for n in range(requests):
+                group.create_task(pool.ask({**BODY, "n": n}))
+
+    def round_() -> None:
+        with FakeServer(lambda body, nth: error(500, "broken")) as server:
+            if after is not None:
+                server.script = dying(server, after)
+            try:
+                asyncio.run(lose(endpoint(server)))
+            except* AllServersLost as lost:
+                told.append(str(lost.exceptions[0]))
+
+    told: list[str] = []
+    for nth in range(3):
+        thread = threading.Thread(target=round_, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive() and len(told) == nth + 1
+
+
+def test_a_place_freed_for_a_cancelled_request_goes_to_the_next():
+    async def run(at: Endpoint) -> Reply:
+        async with ServerPool([at], replace(QUICK, concurrency=1)) as pool:
+            asked = [asyncio.create_task(pool.ask({**BODY, "n": n})) for n in range(4)]
+            await asyncio.sleep(0.05)
+            asked[1].cancel()
+            asked[2].cancel()
+            replies = await asyncio.gather(*asked, return_exceptions=True)
+            assert [isinstance(reply, asyncio.CancelledError) for reply in replies] == [False, True, True, False]
+            return replies[3]
+
+    with FakeServer(lambda body, nth: Act("{}", delay_s=0.1)) as server:
+        assert asyncio.run(run(endpoint(server))).text == "{}"
 
 
 def test_servers_share_the_load_and_keep_to_the_concurrency():
@@ -227,10 +360,22 @@ def test_what_is_no_address_is_refused(given):
         base_url(given)
 
 
-def test_a_password_in_an_address_is_not_repeated():
-    with pytest.raises(ValueError) as err:
-        base_url("http://me:hunter2@example.org/v1")
-    assert "hunter2" not in str(err.value) and "environment" in str(err.value)
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://me:hunter2@example.org/v1",
+        "http://me:hunter2@example.org/v1?x=1",
+        "http://me:hunter2@example.org?x=a@b",
+        "http://me:hun?hunter2@example.org",
+        "http://me:hunter2@[::1",
+        "me:hunter2@example.org",
+        "http://example.org?key=hunter2",
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(given):
+    with pytest.raises(ValueError, match="address") as err:
+        base_url(given)
+    assert "hunter2" not in str(err.value)
 
 
 def test_something_that_is_no_model_server_is_named():

@@ -72,6 +72,8 @@ def _label_with_model(path: Path, workers: int, strict: bool, choice: ModelChoic
 
     work = WorkFolder.open(path)
     plan, checkpoint = choice.plan(), choice.options["checkpoint"]
+    if not given(click.get_current_context(), frozenset({"checkpoint"})):
+        checkpoint = _tokenizer_at_hand(checkpoint)
     connect = choice.connect(plan, work.path / ".label" / "vllm.log")
     labelled = label_calls(work, plan, checkpoint, choice.limits(), connect, local_engine(workers))
     _report(work, labelled, checkpoint)
@@ -80,10 +82,38 @@ def _label_with_model(path: Path, workers: int, strict: bool, choice: ModelChoic
             f"{labelled.stopped}\nall servers are lost, and calls are left unlabelled; every answer that came is kept: "
             "see to the servers and run the same command again"
         )
+    _refuse_if_nothing_was_labelled(work, plan)
     refuse_rejects(path, labelled.summary, strict)
 
 
-def _report(work: WorkFolder, labelled: Labelled, checkpoint: str) -> None:
+def _tokenizer_at_hand(checkpoint: str) -> str | None:
+    """The default checkpoint if its tokenizer can be had; else None, told in a line: tokens are then estimated."""
+    from fisherprep.checkpoint import locate
+
+    try:
+        locate(checkpoint, ("tokenizer",))
+    except ValueError:
+        click.echo(
+            f"the tokenizer of {checkpoint} cannot be had: prompts' lengths are estimated (--checkpoint names another)",
+            err=True,
+        )
+        return None
+    return checkpoint
+
+
+def _refuse_if_nothing_was_labelled(work: WorkFolder, plan: Plan) -> None:
+    """Status 1 when requests failed and no call has an answer of the model."""
+    from fisherprep.llm.cache import PASSING
+
+    failed = [row for row in work.read("rejects").to_pylist() if row["stage"] == "label" and row["reason"] in PASSING]
+    if failed and plan.model not in work.read("personas", columns=["labeler"])["labeler"].to_pylist():
+        raise click.ClickException(
+            f"no call was labelled: none of {len(failed):,} has an answer; the first: {failed[0]['reason']}, "
+            f"{failed[0]['found']}; {failed[0]['fix']}"
+        )
+
+
+def _report(work: WorkFolder, labelled: Labelled, checkpoint: str | None) -> None:
     """The table at the end, and prompts to read."""
     from fisherprep.label.summary import examples, label_rows
     from fisherprep.label.tokens import prompt_counter

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,15 @@ def refuse(names: set[str], where: str) -> None:
         raise click.UsageError(f"{flags}: has no meaning {where}")
 
 
+@contextmanager
+def _flag(name: str) -> Iterator[None]:
+    """What is wrong with a flag's value is told with the flag's name."""
+    try:
+        yield
+    except ValueError as err:
+        raise click.UsageError(f"{name}: {err}") from err
+
+
 @dataclass(frozen=True)
 class ModelChoice:
     """What the options say. Making one looks at nothing but the options."""
@@ -144,14 +154,15 @@ class ModelChoice:
         Raises:
             click.UsageError: options that do not go together or cannot be read.
         """
-        from fisherprep.llm.endpoint import Endpoint
+        from fisherprep.llm.endpoint import Endpoint, api_key
 
         if options["server"]:
             refuse(given(ctx, frozenset(_FOR_A_SERVER_OF_OUR_OWN)), "with --server")
-        try:
-            return cls(options, [Endpoint.of(url) for url in options["server"]], shlex.split(options["vllm_args"]))
-        except ValueError as err:
-            raise click.UsageError(f"--server or --vllm-args: {err}") from err
+            api_key()  # one that cannot be sent is no fault of a flag
+        with _flag("--server"):
+            endpoints = [Endpoint.of(url) for url in options["server"]]
+        with _flag("--vllm-args"):
+            return cls(options, endpoints, shlex.split(options["vllm_args"]))
 
     def plan(self, seed: int | None = None) -> Plan:
         """Whom to ask, and how; where no model is named, the servers are asked which one they have.

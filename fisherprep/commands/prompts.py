@@ -30,7 +30,12 @@ def prompts(work: Path, data_root: Path, call_id: str, page: Path | None) -> Non
 
     shown = read_call(WorkFolder.open(work), call_id)
     if page is not None:
-        page.write_text(as_html(shown), encoding="utf-8")
+        try:
+            page.write_text(as_html(shown), encoding="utf-8")
+        except OSError as err:
+            raise click.ClickException(
+                f"{page}: cannot be written ({err.strerror}); give --html a file in a folder that exists and is yours"
+            ) from err
         click.echo(f"wrote {page}")
         return
     from rich.console import Console

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +156,7 @@ class _Loop:
 
     def end(self) -> None:
         """Cancel what is still under way and wait for the thread."""
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # the loop has ended by itself and is closed
             self._loop.call_soon_threadsafe(self._main.cancel)
         self._thread.join()
 

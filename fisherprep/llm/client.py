@@ -28,15 +28,18 @@ from typing import Any
 import httpx
 
 from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
-from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.llm.endpoint import KEY_VARIABLES, Body, Endpoint
 from fisherprep.llm.settings import Limits
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
 )
 
+_NO_SUCH_COUNT = 2**31
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
+_LOOK_AGAIN_S = 1.0
+"""At most so long a request waits for a place without looking for itself."""
 
 
 class AllServersLost(RuntimeError):
@@ -92,7 +95,8 @@ class ServerPool:
         self.limits = limits
         self.traffic = Traffic()
         self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
-        self._freed = asyncio.Condition()
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        """who waits for a place, in the order of coming"""
 
     @property
     def slots(self) -> int:
@@ -146,36 +150,54 @@ class ServerPool:
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
             finally:
-                await self._release(server, http)
+                self._release(server, http)
             await asyncio.sleep(self.limits.wait_s(failed) if failed else 0)
 
     async def _acquire(self) -> tuple[_Server, httpx.AsyncClient]:
-        """A place at the server with the fewest requests in flight; waits while all are full or rest."""
-        async with self._freed:
-            while True:
-                alive = [server for server in self._servers if server.lost is None]
-                if not alive:
-                    raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
-                now = asyncio.get_running_loop().time()
-                free = [s for s in alive if s.free and s.resting_until <= now]
-                if free:
-                    server = min(free, key=lambda s: s.in_flight)
-                    server.in_flight += 1
-                    return server, server.free.pop()
-                rests = [server.resting_until - now for server in alive if server.resting_until > now]
-                try:
-                    await asyncio.wait_for(self._freed.wait(), min([1.0, *rests]))
-                except TimeoutError:
-                    continue
+        """A place at the server with the fewest requests in flight; waits while all are full or rest.
 
-    async def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
+        Each waiter has a future of its own and no lock is held while waiting, so that cancelling every task at once
+        (all servers are lost, Ctrl-C) leaves nothing behind that another would wait for.
+        """
+        while True:
+            alive = [server for server in self._servers if server.lost is None]
+            if not alive:
+                raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
+            now = asyncio.get_running_loop().time()
+            free = [s for s in alive if s.free and s.resting_until <= now]
+            if free:
+                server = min(free, key=lambda s: s.in_flight)
+                server.in_flight += 1
+                return server, server.free.pop()
+            rests = [server.resting_until - now for server in alive if server.resting_until > now]
+            await self._woken(min([_LOOK_AGAIN_S, *rests]))
+
+    async def _woken(self, at_most_s: float) -> None:
+        """Wait until a place is freed, but not longer than that."""
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        self._waiting[waiter] = None
+        timer = loop.call_later(at_most_s, _wake, waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake(1)  # the place that this one was woken for is another's
+            raise
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
+
+    def _wake(self, count: int) -> None:
+        """Wake those that have waited longest."""
+        for waiter in list(self._waiting)[:count]:
+            del self._waiting[waiter]
+            _wake(waiter)
+
+    def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
         server.in_flight -= 1
         server.free.append(http)
-        async with self._freed:
-            if server.lost is None:
-                self._freed.notify()
-            else:
-                self._freed.notify_all()
+        self._wake(1 if server.lost is None else len(self._waiting))
 
     def _rest(self, server: _Server, wait_s: float) -> None:
         server.resting_until = max(server.resting_until, asyncio.get_running_loop().time() + wait_s)
@@ -209,8 +231,6 @@ class ServerPool:
             _Busy, _Failed: it came to nothing.
         """
         self.traffic.requests += 1
-        limit = self.limits.max_reply_bytes
-        reply = bytearray()
         headers = {"content-type": "application/json"}
         url = f"{at.url}/chat/completions"
         try:
@@ -218,19 +238,25 @@ class ServerPool:
                 asyncio.timeout(self.limits.timeout_s),
                 http.stream("POST", url, content=content, headers=headers) as response,
             ):
-                async for part in response.aiter_bytes():
-                    reply += part
-                    if len(reply) > limit:
-                        raise _Failed(f"a reply of more than {limit:,} bytes")
+                reply = Body(response, self.limits.max_reply_bytes)
+                async for part in response.aiter_raw():
+                    reply.add(part)
         except TimeoutError as err:
             raise _Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
         except (httpx.ConnectError, httpx.ConnectTimeout) as err:
             raise _Failed(at.said(err), unheard=True) from err
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as err:
             raise _Failed(at.said(err)) from err
+        except ValueError as err:
+            raise _Failed(at.plain(str(err))) from err
         if response.status_code == 200:
-            return _reply(bytes(reply), at)
-        return _refusal(response, bytes(reply), at, self.limits)
+            return _reply(bytes(reply.content), at)
+        return _refusal(response, bytes(reply.content), at, self.limits)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
@@ -278,11 +304,37 @@ def _reply(body: bytes, at: Endpoint) -> Reply:
     try:
         completion = json.loads(body)
         choice = completion["choices"][0]
-        text = choice["message"].get("content") or ""  # null: the whole answer was thinking
-        if not isinstance(text, str):
-            raise TypeError(f"content is {type(text).__name__}")
+        text = _text(choice["message"].get("content"))
         usage = completion.get("usage") or {}
-        tokens_in, tokens_out = (int(usage.get(name) or 0) for name in ("prompt_tokens", "completion_tokens"))
+        tokens_in, tokens_out = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as err:
         raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
     return Reply(text, "", "", tokens_in, tokens_out, choice.get("finish_reason") == "length")
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content: a string, or a list of parts, of which those that are text count.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part["type"] in ("text", "output_text"))
+    if content is not None and not isinstance(content, str):
+        raise TypeError(f"content is {type(content).__name__}")
+    return content or ""  # null: the whole answer was thinking
+
+
+def _count(tokens: Any) -> int:
+    """A number of tokens as a server reports it, 0 where it reports none.
+
+    Raises:
+        ValueError: no request has so many, or it is no number.
+    """
+    if tokens is None:
+        return 0
+    if isinstance(tokens, float) and tokens.is_integer():
+        tokens = int(tokens)
+    if not isinstance(tokens, int) or not 0 <= tokens < _NO_SUCH_COUNT:
+        raise ValueError("a number of tokens that cannot be")
+    return tokens

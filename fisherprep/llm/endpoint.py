@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import time
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +15,10 @@ import httpx
 
 KEY_VARIABLES = ("FISHERPREP_API_KEY", "OPENAI_API_KEY")
 _DETAIL_CHARS = 300
+_SHOWN_CHARS = 120
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_LIST_BYTES = 4 * 2**20
+"""More than any list of models has."""
 
 
 def base_url(url: str) -> str:
@@ -19,14 +27,15 @@ def base_url(url: str) -> str:
     Raises:
         ValueError: it is no plain http(s) address.
     """
-    parts = urlsplit(url.strip())
+    shown = _without_password(url.strip())
     try:
+        parts = urlsplit(url.strip())
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         sound = False
     if not sound or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} is no server's address; expected one like http://127.0.0.1:8000")
-    if parts.username or parts.password:
+        raise ValueError(f"{shown!r} is no server's address; expected one like http://127.0.0.1:8000")
+    if "@" in parts.netloc:
         raise ValueError(
             f"the address of {parts.hostname} holds a password; give the key in the environment ({KEY_VARIABLES[0]})"
         )
@@ -34,9 +43,34 @@ def base_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/v1') else path + '/v1'}"
 
 
+def _without_password(url: str) -> str:
+    """An address to show: what precedes its last ``@`` may hold a password, and so may a query."""
+    scheme = re.match(r"\w+://", url)
+    if "@" in url:
+        url = (scheme.group() if scheme else "") + "***@" + url.rpartition("@")[2]
+    return short(re.sub(r"[?#].*", "?***", url, flags=re.S))
+
+
+def short(text: str, chars: int = _SHOWN_CHARS) -> str:
+    """A text of a user or a server as one line that is not too long for a message."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= chars else line[:chars] + "..."
+
+
 def api_key() -> str | None:
-    """The key for servers that want one, from the environment only."""
-    return next((key for name in KEY_VARIABLES if (key := os.environ.get(name, "").strip())), None)
+    """The key for servers that want one, from the environment only.
+
+    Raises:
+        ValueError: it cannot be sent: it holds something other than printable ASCII characters.
+    """
+    for name in KEY_VARIABLES:
+        if key := os.environ.get(name, "").strip():
+            if not (key.isascii() and key.isprintable()):
+                raise ValueError(
+                    f"{name}: holds characters that no key has; expected printable ASCII only: copy the key anew"
+                )
+            return key
+    return None
 
 
 @dataclass(frozen=True)
@@ -68,12 +102,42 @@ class Endpoint:
         """What the server said as one short line without control characters and without the key."""
         if self.key:
             text = text.replace(self.key, "***")
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return line if len(line) <= _DETAIL_CHARS else line[:_DETAIL_CHARS] + "..."
+        return short(text, _DETAIL_CHARS)
 
     def said(self, err: Exception) -> str:
         """A network error in one line."""
         return self.plain(f"{type(err).__name__}: {err}".rstrip(": "))
+
+
+class Body:
+    """A reply's content as its raw parts come, unpacked, up to a limit: a few compressed bytes can hold gigabytes.
+
+    Raises:
+        ValueError: it is packed in a way that was not asked for, and that is not gzip or deflate.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int) -> None:
+        encoding = response.headers.get("content-encoding", "").strip().lower() or "identity"
+        if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
+            raise ValueError(f"a reply packed as {short(encoding, 20)}; expected it as it is")
+        self.content = bytearray()
+        self.limit = limit
+        self._unpack = None if encoding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
+
+    def add(self, part: bytes) -> None:
+        """Append the next raw part.
+
+        Raises:
+            ValueError: the content exceeds the limit, or cannot be unpacked.
+        """
+        if self._unpack is not None:
+            try:
+                part = self._unpack.decompress(part, self.limit + 1 - len(self.content))
+            except zlib.error as err:
+                raise ValueError(f"a reply that cannot be unpacked ({err})") from err
+        self.content += part
+        if len(self.content) > self.limit:
+            raise ValueError(f"a reply of more than {self.limit:,} bytes")
 
 
 def served_models(endpoint: Endpoint, timeout_s: float = 20.0) -> dict[str, int | None]:
@@ -84,20 +148,54 @@ def served_models(endpoint: Endpoint, timeout_s: float = 20.0) -> dict[str, int 
     """
     url = endpoint.url
     try:
-        with httpx.Client(**endpoint.http_options(timeout_s)) as http:
-            response = http.get(f"{url}/models")
+        status, body = _read(f"{url}/models", endpoint, timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL) as err:
         raise ValueError(
             f"{url}: no server answers there ({endpoint.said(err)}); is it running, and is this its address?"
         ) from err
-    if response.status_code in (401, 403):
-        raise ValueError(f"{url}: asks for a key ({response.status_code}); give it in {' or '.join(KEY_VARIABLES)}")
+    if status in (401, 403):
+        raise ValueError(f"{url}: asks for a key ({status}); give it in {' or '.join(KEY_VARIABLES)}")
     try:
-        models = response.raise_for_status().json()["data"]
-        found = {model["id"]: model.get("max_model_len") for model in models}
-    except (httpx.HTTPStatusError, ValueError, KeyError, TypeError, AttributeError) as err:
+        if status != 200:
+            raise ValueError("not what a list of models comes with")
+        return dict(_model(model) for model in json.loads(body)["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
+        said = endpoint.plain(body[:4000].decode("utf-8", "replace"))
         raise ValueError(
-            f"{url}/models: not the reply of an OpenAI-compatible server "
-            f"(status {response.status_code}: {endpoint.plain(response.text)}); is this its address?"
+            f"{url}/models: not the reply of an OpenAI-compatible server (status {status}: {said}); "
+            "is this its address?"
         ) from err
-    return {name: length if isinstance(length, int) else None for name, length in found.items()}
+
+
+def _read(url: str, endpoint: Endpoint, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body, of which no more is read than a list of models can have, and for no longer than that.
+
+    Raises:
+        ValueError: it is longer, takes longer, or cannot be unpacked.
+    """
+    ends = time.monotonic() + timeout_s
+    with httpx.Client(**endpoint.http_options(timeout_s)) as http, http.stream("GET", url) as response:
+        try:
+            body = Body(response, _LIST_BYTES)
+            for part in response.iter_raw():
+                body.add(part)
+                if time.monotonic() > ends:
+                    raise ValueError(f"a reply that has not ended after {timeout_s:g} s")
+        except ValueError as err:
+            raise ValueError(
+                f"{url}: not the reply of an OpenAI-compatible server ({err}); is this its address?"
+            ) from err
+    return response.status_code, bytes(body.content)
+
+
+def _model(entry: Any) -> tuple[str, int | None]:
+    """Name and context length of an entry in a list of models.
+
+    Raises:
+        TypeError, KeyError, AttributeError: it is none.
+    """
+    name, length = entry["id"], entry.get("max_model_len")
+    if not isinstance(name, str) or not name.strip():
+        raise TypeError("a model's id is no text")
+    sound = type(length) is int and 0 < length < 2**31
+    return name, length if sound else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fisherprep.llm.endpoint import Endpoint, served_models
+from fisherprep.llm.endpoint import Endpoint, served_models, short
 from fisherprep.llm.server import VllmServer
 from fisherprep.llm.settings import Plan
+
+_NAMED = 10
+"""Models that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,28 @@ def joined(endpoints: Sequence[Endpoint], plan: Plan) -> Iterator[Servers]:
 
 def _check(endpoint: Endpoint, models: dict[str, int | None], plan: Plan) -> None:
     if plan.model not in models:
-        served = ", ".join(sorted(models)) or "nothing"
+        served = _listed(models) or "nothing"
         raise ValueError(
-            f"{endpoint.url}: does not serve {plan.model}; it serves {served}: give one of these with --model"
+            f"{endpoint.url}: does not serve {short(plan.model)}; it serves {served}: give one of these with --model"
         )
     length = models[plan.model]
     if length is not None and length < plan.context_length:
         raise ValueError(
             f"{endpoint.url}: takes {length} tokens, but requests may have {plan.context_length}; "
-            f"give --context-length {length}, or start the server with a longer context"
+            f"give {_fitting(plan, length)}, or start the server with a longer context"
         )
+
+
+def _fitting(plan: Plan, length: int) -> str:
+    """The flags that make requests fit a shorter context: the answer must leave most of it to the call."""
+    flags = f"--context-length {length}"
+    return f"{flags} --max-tokens {length // 4}" if plan.max_tokens > length // 2 else flags
+
+
+def _listed(models: Iterable[str]) -> str:
+    names = sorted(models)
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(short(name) for name in names[:_NAMED]) + more
 
 
 @contextmanager
@@ -98,6 +113,6 @@ def only_model(endpoints: Sequence[Endpoint]) -> str:
             silent.append(str(err))
             continue
         if len(models) != 1:
-            raise ValueError(f"{endpoint.url}: serves {', '.join(models) or 'no model'}; say which with --model")
+            raise ValueError(f"{endpoint.url}: serves {_listed(models) or 'no model'}; say which with --model")
         return models[0]
     raise ValueError("; ".join(silent))
