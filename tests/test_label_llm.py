@@ -477,6 +477,13 @@ def test_a_checkpoint_that_was_given_must_be_there(work, tmp_path):
     assert result.exit_code == 1 and not server.requests
 
 
+def test_a_page_that_cannot_be_written_says_where_and_what_to_do(work, tmp_path):
+    run(work, sound)
+    page = tmp_path / "nowhere" / "page.html"
+    result = CliRunner().invoke(main, ["prompts", str(work.path), "--call", "fe_03_00001", "--html", str(page)])
+    assert result.exit_code == 1 and "give --html" in result.output and "nowhere" in result.output
+
+
 def test_interrupted_it_ends_at_once_and_keeps_what_came(work, tokenizer):
     with FakeServer(lambda body, nth: Act(sound_answer(body), delay_s=0.0 if nth < 12 else 60.0)) as server:
         line = [sys.executable, "-m", "fisherprep", "label", str(work.path), "--server", server.url,

@@ -13,9 +13,10 @@ import httpx
 import pytest
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound_answer
 
+from fisherprep.llm.body import Body
 from fisherprep.llm.cache import Reply
 from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
-from fisherprep.llm.endpoint import Body, Endpoint, api_key, base_url, served_models
+from fisherprep.llm.endpoint import Endpoint, api_key, base_url, served_models
 from fisherprep.llm.settings import Limits
 
 QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05)

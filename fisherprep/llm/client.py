@@ -27,15 +27,15 @@ from typing import Any
 
 import httpx
 
+from fisherprep.llm.body import Body, error_message, read_completion
 from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
-from fisherprep.llm.endpoint import KEY_VARIABLES, Body, Endpoint
+from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
 from fisherprep.llm.settings import Limits
 
 _TOO_LONG = re.compile(
     r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
 )
 
-_NO_SUCH_COUNT = 2**31
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
 _LOOK_AGAIN_S = 1.0
@@ -250,7 +250,7 @@ class ServerPool:
         except ValueError as err:
             raise _Failed(at.plain(str(err))) from err
         if response.status_code == 200:
-            return _reply(bytes(reply.content), at)
+            return _completed(bytes(reply.content), at)
         return _refusal(response, bytes(reply.content), at, self.limits)
 
 
@@ -259,13 +259,25 @@ def _wake(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
+def _completed(body: bytes, at: Endpoint) -> Reply:
+    """The reply in a chat completion.
+
+    Raises:
+        _Failed: it is none.
+    """
+    try:
+        return read_completion(body)
+    except ValueError as err:
+        raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
+
+
 def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
     """A reply to a rejected request.
 
     Raises:
         _Busy, _Failed: the request was not rejected; the server could not take it.
     """
-    status, said = response.status_code, at.plain(_message(body))
+    status, said = response.status_code, at.plain(error_message(body))
     if status == 429:
         raise _Busy(_retry_after_s(response, limits))
     if status in (401, 403):
@@ -278,14 +290,6 @@ def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits
     return Reply(failure=TOO_LONG if too_long else REFUSED, detail=f"status {status}: {said}")
 
 
-def _message(body: bytes) -> str:
-    """The message in an error as OpenAI-compatible servers word it; else the body."""
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return body.decode("utf-8", "replace")
-
-
 def _retry_after_s(response: httpx.Response, limits: Limits) -> float | None:
     """Seconds of the Retry-After header, within reason; None where it gives no number (a date is not heeded)."""
     try:
@@ -293,48 +297,3 @@ def _retry_after_s(response: httpx.Response, limits: Limits) -> float | None:
     except (KeyError, ValueError):
         return None
     return min(max(wait_s, limits.first_wait_s), 10 * limits.longest_wait_s) if math.isfinite(wait_s) else None
-
-
-def _reply(body: bytes, at: Endpoint) -> Reply:
-    """The text and the usage in a chat completion.
-
-    Raises:
-        _Failed: it is none.
-    """
-    try:
-        completion = json.loads(body)
-        choice = completion["choices"][0]
-        text = _text(choice["message"].get("content"))
-        usage = completion.get("usage") or {}
-        tokens_in, tokens_out = (_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as err:
-        raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
-    return Reply(text, "", "", tokens_in, tokens_out, choice.get("finish_reason") == "length")
-
-
-def _text(content: Any) -> str:
-    """The text of a message's content: a string, or a list of parts, of which those that are text count.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    if isinstance(content, list):
-        content = "".join(part["text"] for part in content if part["type"] in ("text", "output_text"))
-    if content is not None and not isinstance(content, str):
-        raise TypeError(f"content is {type(content).__name__}")
-    return content or ""  # null: the whole answer was thinking
-
-
-def _count(tokens: Any) -> int:
-    """A number of tokens as a server reports it, 0 where it reports none.
-
-    Raises:
-        ValueError: no request has so many, or it is no number.
-    """
-    if tokens is None:
-        return 0
-    if isinstance(tokens, float) and tokens.is_integer():
-        tokens = int(tokens)
-    if not isinstance(tokens, int) or not 0 <= tokens < _NO_SUCH_COUNT:
-        raise ValueError("a number of tokens that cannot be")
-    return tokens

@@ -6,17 +6,16 @@ import json
 import os
 import re
 import time
-import zlib
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from fisherprep.llm.body import Body, short
+
 KEY_VARIABLES = ("FISHERPREP_API_KEY", "OPENAI_API_KEY")
 _DETAIL_CHARS = 300
-_SHOWN_CHARS = 120
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _LIST_BYTES = 4 * 2**20
 """More than any list of models has."""
 
@@ -49,12 +48,6 @@ def _without_password(url: str) -> str:
     if "@" in url:
         url = (scheme.group() if scheme else "") + "***@" + url.rpartition("@")[2]
     return short(re.sub(r"[?#].*", "?***", url, flags=re.S))
-
-
-def short(text: str, chars: int = _SHOWN_CHARS) -> str:
-    """A text of a user or a server as one line that is not too long for a message."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= chars else line[:chars] + "..."
 
 
 def api_key() -> str | None:
@@ -107,37 +100,6 @@ class Endpoint:
     def said(self, err: Exception) -> str:
         """A network error in one line."""
         return self.plain(f"{type(err).__name__}: {err}".rstrip(": "))
-
-
-class Body:
-    """A reply's content as its raw parts come, unpacked, up to a limit: a few compressed bytes can hold gigabytes.
-
-    Raises:
-        ValueError: it is packed in a way that was not asked for, and that is not gzip or deflate.
-    """
-
-    def __init__(self, response: httpx.Response, limit: int) -> None:
-        encoding = response.headers.get("content-encoding", "").strip().lower() or "identity"
-        if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
-            raise ValueError(f"a reply packed as {short(encoding, 20)}; expected it as it is")
-        self.content = bytearray()
-        self.limit = limit
-        self._unpack = None if encoding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
-
-    def add(self, part: bytes) -> None:
-        """Append the next raw part.
-
-        Raises:
-            ValueError: the content exceeds the limit, or cannot be unpacked.
-        """
-        if self._unpack is not None:
-            try:
-                part = self._unpack.decompress(part, self.limit + 1 - len(self.content))
-            except zlib.error as err:
-                raise ValueError(f"a reply that cannot be unpacked ({err})") from err
-        self.content += part
-        if len(self.content) > self.limit:
-            raise ValueError(f"a reply of more than {self.limit:,} bytes")
 
 
 def served_models(endpoint: Endpoint, timeout_s: float = 20.0) -> dict[str, int | None]:

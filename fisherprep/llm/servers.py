@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fisherprep.llm.endpoint import Endpoint, served_models, short
+from fisherprep.llm.body import short
+from fisherprep.llm.endpoint import Endpoint, served_models
 from fisherprep.llm.server import VllmServer
 from fisherprep.llm.settings import Plan
 
