@@ -67,7 +67,7 @@ def test_facts_the_rules_were_not_written_against() -> None:
 
 @pytest.mark.parametrize(("half", "lost"), [("dev", 2), ("test", 5), ("last", 0)])
 def test_calls_annotated_by_hand(half: str, lost: int) -> None:
-    """``lost``: plain true statements that are known to be dropped, four of them since they name a star, an employer or a school."""
+    """``lost``: plain true statements that are known to be dropped, four since they name somebody or a school."""
     made: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for call in annotated_calls(half):
@@ -208,17 +208,19 @@ def test_what_identifies_a_person_is_dropped_even_if_said(text: str) -> None:
 
 
 BY_NAME = """
-You married Gwendolyn Pfeiffer.|Your boss is Hank Morrison.|Your son is Brock Abernathy.|Your neighbors are the Kaczmareks.
-You are an engineer at Boeing.|You are a nurse at Mercy Hospital.|You went to Northwestern University.
-Your kids go to Lincoln Elementary School.|Your daughter Tiffany goes to Ohio State.|Your zip code is 60614.
-You used to manage the Walmart in Joliet.|You live at fourteen twenty Chestnut.|You are wendell abernathy.
-You are sue kowalczyk.|You work at the jiffy lube.|You live on chestnut street in Chicago.|You live in apartment five.
+You married Gwendolyn Pfeiffer.|Your boss is Hank Morrison.|Your son is Brock Abernathy.
+Your neighbors are the Kaczmareks.|You are an engineer at Boeing.|You are a nurse at Mercy Hospital.
+You went to Northwestern University.|Your kids go to Lincoln Elementary School.
+Your daughter Tiffany goes to Ohio State.|Your zip code is 60614.|You used to manage the Walmart in Joliet.
+You live at fourteen twenty Chestnut.|You are wendell abernathy.|You are sue kowalczyk.|You work at the jiffy lube.
+You live on chestnut street in Chicago.|You live in apartment five.
 """
 NO_ONES_NAME = """
-You work at a hospital.|You work at the post office.|You live in Chicago.|Your son plays at school.|Your wife bakes bread.
-You are lactose intolerant.|You live on a quiet street.|You have worked there for nine years.|You are sixteen years old.
-You teach third grade at an elementary school.|Your sister Karen is a nurse.|You are a manager at a grocery store.
-Your brother Mike drives a truck.|You went to college in Ohio.|You work for the government.|You like San Diego.
+You work at a hospital.|You work at the post office.|You live in Chicago.|Your son plays at school.
+Your wife bakes bread.|You are lactose intolerant.|You live on a quiet street.
+You have worked there for nine years.|You are sixteen years old.|You teach third grade at an elementary school.
+Your sister Karen is a nurse.|You are a manager at a grocery store.|Your brother Mike drives a truck.
+You went to college in Ohio.|You work for the government.|You like San Diego.
 """
 
 
@@ -248,8 +250,8 @@ def test_a_topic_identifies_nobody(topic: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("Abernathy", "it's abernathy"), ("Pregnant", "i'm pregnant"), ("Weird", "i'm weird"), ("Scottish", "i'm scottish"),
-     ("Karen", "my wife this is karen"), ("Abernathy", "abernathy here")],
+    [("Abernathy", "it's abernathy"), ("Pregnant", "i'm pregnant"), ("Weird", "i'm weird"),
+     ("Scottish", "i'm scottish"), ("Karen", "my wife this is karen"), ("Abernathy", "abernathy here")],
 )  # fmt: skip
 def test_what_is_no_first_name_of_ones_own(name: str, said: str) -> None:
     assert ground(answer(name=name), "a", turns(("a", said))).name is None

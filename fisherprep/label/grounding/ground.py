@@ -19,6 +19,7 @@ from fisherprep.label.grounding.claims import name_said, read_claim, unsaid
 from fisherprep.label.grounding.contradiction import contradiction
 from fisherprep.label.grounding.evidence import Evidence, evidence_of
 from fisherprep.label.grounding.lexicon import STOP, word_set
+from fisherprep.label.grounding.misreadings import misread
 from fisherprep.label.grounding.names import NOT_NAMES, OWN_NAMES
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.privacy import identifies, unsafe
@@ -122,7 +123,7 @@ def _reason(text: str, cited: Sequence[int], evidence: Evidence) -> str | None:
         return reason
     claim = read_claim(text)
     said = evidence.of(cited)
-    return unsaid(claim, said) or contradiction(claim, said)
+    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said)
 
 
 def _form(text: str) -> str | None:

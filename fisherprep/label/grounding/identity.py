@@ -1,6 +1,6 @@
 """Who could be found by a text: full names, employers, schools and addresses, told without capitals.
 
-Transcripts are in lower case, and so may be what a model writes. Names are therefore told by their place in the sentence:
+Transcripts are in lower case, and so may be what a model writes. Names are told by their place in the sentence:
 after "work at", "nurse at" or "goes to" only common nouns may stand, and a first name only before a known word.
 """
 
@@ -27,36 +27,38 @@ from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
 from fisherprep.label.grounding.wording import cased_tokens, stem, tokens
 
 _HEADS = word_set("""
-agency airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp casino
-center church cinema city class clinic club college company corporation council court daycare dealership department
-district doctor's embassy facility factory family farm field firm foundation franchise garage gas government grocery gym
-hall headquarters home hospital hotel house industry institute kindergarten lab laboratory landscaper library mall
-manufacturer market mill mine mortuary motel museum nursery office orchestra organization others pharmacy place plant
-police post practice preschool prison program project ranch restaurant salon school seminary service shelter shop site
-state station store studio supermarket temple theater university warehouse zoo yard yourself themselves himself herself
-living money job hospice ministry magazine newspaper paper radio television tv lawyer dentist doctor plumber contractor
-people kids children animals mission desk counter landfill depot shipyard pool park fair beach lake
+agency airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp
+casino center church cinema city class clinic club college company corporation council court daycare dealership
+department district doctor's embassy facility factory family farm field firm foundation franchise garage gas
+government grocery gym hall headquarters home hospital hotel house industry institute kindergarten lab laboratory
+landscaper library mall manufacturer market mill mine mortuary motel museum nursery office orchestra organization
+others pharmacy place plant police post practice preschool prison program project ranch restaurant salon school
+seminary service shelter shop site state station store studio supermarket temple theater university warehouse zoo
+yard yourself themselves himself herself living money job hospice ministry magazine newspaper paper radio
+television tv lawyer dentist doctor plumber contractor people kids children animals mission desk counter landfill
+depot shipyard pool park fair beach lake
 """)
 _MODIFIERS = word_set("""
-the a an your his her their this that its local big small large little private public state city county federal national
-international community middle high elementary junior senior grade primary secondary night day graduate law medical
-business trade technical culinary beauty art music nursing veterinary vet catholic christian jewish lutheran baptist
-methodist boarding summer sunday charter magnet driving dental grocery hardware department clothing shoe pet convenience
-liquor video record book gas power auto body machine car repair trucking insurance phone telephone cable computer software
-construction oil steel airline shipping moving design marketing advertising consulting accounting real estate loan
-nursing retirement group assisted fast food mexican chinese italian pizza ice cream coffee movie post police fire train
-bus radio tv television news youth day-care children's women's men's teaching research general same different new old
-another university college hospital school bank call customer service data health mental care surgical family print
-printing paper auto parts furniture jewelry flower toy candy sporting goods dry tax temp staffing non-profit nonprofit
-profit non start up startup two four year online downtown nearby local and or government military air force army navy
+the a an your his her their this that its local big small large little private public state city county federal
+national international community middle high elementary junior senior grade primary secondary night day graduate
+law medical business trade technical culinary beauty art music nursing veterinary vet catholic christian jewish
+lutheran baptist methodist boarding summer sunday charter magnet driving dental grocery hardware department
+clothing shoe pet convenience liquor video record book gas power auto body machine car repair trucking insurance
+phone telephone cable computer software construction oil steel airline shipping moving design marketing advertising
+consulting accounting real estate loan nursing retirement group assisted fast food mexican chinese italian pizza
+ice cream coffee movie post police fire train bus radio tv television news youth day-care children's women's men's
+teaching research general same different new old another university college hospital school bank call customer
+service data health mental care surgical family print printing paper auto parts furniture jewelry flower toy candy
+sporting goods dry tax temp staffing non-profit nonprofit profit non start up startup two four year online downtown
+nearby local and or government military air force army navy
 """)
 """What may stand in the name of a place without naming it."""
 _TRADES = word_set("""
-engineer nurse teacher professor manager doctor cashier clerk secretary accountant lawyer attorney librarian cook chef
-waiter waitress programmer technician mechanic supervisor student receptionist salesman analyst consultant researcher
-pharmacist pilot janitor custodian coach principal counselor dispatcher teller bartender banker electrician executive
-director assistant administrator editor writer reporter guard driver worker intern freshman sophomore junior senior
-pastor priest minister scientist chemist therapist paramedic employee
+engineer nurse teacher professor manager doctor cashier clerk secretary accountant lawyer attorney librarian cook
+chef waiter waitress programmer technician mechanic supervisor student receptionist salesman analyst consultant
+researcher pharmacist pilot janitor custodian coach principal counselor dispatcher teller bartender banker
+electrician executive director assistant administrator editor writer reporter guard driver worker intern freshman
+sophomore junior senior pastor priest minister scientist chemist therapist paramedic employee
 """)
 _AT_WORK = word_set("work teach job position career manager intern internship study student graduate enroll degree boss "
                     "shift employ hire major attend professor education bachelor master class course") | _TRADES  # fmt: skip
@@ -178,9 +180,9 @@ def names_an_organisation(text: str) -> bool:
             return True
         if word == "to" and at and stem(words[at - 1]) in ("go", "attend", "transfer") and _named_school(phrase):
             return True
-        if (word == "from" and at_work and _any_from(words[:at])) or stem(word) == "attend":
-            if _is_named(phrase, False) and (word == "from" or _named_school(phrase)):
-                return True
+        graduated = word == "from" and at_work and _any_from(words[:at])
+        if (graduated and _is_named(phrase, False)) or (stem(word) == "attend" and _named_school(phrase)):
+            return True
         if stem(word) in ("manage", "manag") and phrase[0] == "the" and _is_named(phrase, False):
             return True
     return any(b in _INSTITUTIONS and _unknown(a) for a, b in itertools.pairwise(words)) or _of_place(words)
