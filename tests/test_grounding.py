@@ -14,7 +14,7 @@ from planted_facts import planted_calls
 from fisherprep.label.answer import MAX_FACT_CHARS, Fact, SideAnswer
 from fisherprep.label.grounding.ground import REASONS, Grounded, ground, ground_topic
 from fisherprep.label.grounding.numbers import runs
-from fisherprep.label.grounding.privacy import identifies, unsafe
+from fisherprep.label.grounding.privacy import unsafe
 
 NEAR_MISSES = "false statement"
 """Statements about what the cited turn does speak of, changed in one thing: the hardest to tell."""
@@ -205,60 +205,6 @@ def test_a_name_counts_only_where_the_speaker_gives_it_as_their_own(name: str, s
 )
 def test_what_identifies_a_person_is_dropped_even_if_said(text: str) -> None:
     assert reason(text, (0,), turns(("a", text.lower().rstrip(".")))) == "identifies_person"
-
-
-BY_NAME = """
-You married Gwendolyn Pfeiffer.|Your boss is Hank Morrison.|Your son is Brock Abernathy.
-Your neighbors are the Kaczmareks.|You are an engineer at Boeing.|You are a nurse at Mercy Hospital.
-You went to Northwestern University.|Your kids go to Lincoln Elementary School.
-Your daughter Tiffany goes to Ohio State.|Your zip code is 60614.|You used to manage the Walmart in Joliet.
-You live at fourteen twenty Chestnut.|You are wendell abernathy.|You are sue kowalczyk.|You work at the jiffy lube.
-You live on chestnut street in Chicago.|You live in apartment five.
-"""
-NO_ONES_NAME = """
-You work at a hospital.|You work at the post office.|You live in Chicago.|Your son plays at school.
-Your wife bakes bread.|You are lactose intolerant.|You live on a quiet street.
-You have worked there for nine years.|You are sixteen years old.|You teach third grade at an elementary school.
-Your sister Karen is a nurse.|You are a manager at a grocery store.|Your brother Mike drives a truck.
-You went to college in Ohio.|You work for the government.|You like San Diego.
-"""
-
-
-def listed(sentences: str) -> list[str]:
-    return [sentence for line in sentences.split("\n") for sentence in line.split("|") if sentence]
-
-
-@pytest.mark.parametrize("text", listed(BY_NAME))
-def test_names_of_people_employers_and_addresses_need_no_capitals(text: str) -> None:
-    assert identifies(text) and identifies(text.lower())
-
-
-@pytest.mark.parametrize("text", listed(NO_ONES_NAME))
-def test_common_nouns_first_names_and_towns_identify_nobody(text: str) -> None:
-    assert not identifies(text)
-
-
-@pytest.mark.parametrize(
-    "topic",
-    ["gwendolyn pfeiffer", "sue kowalczyk's job at jiffy lube", "working at boeing", "northwestern University",
-     "the Kaczmareks next door", "life in 60614"],
-)  # fmt: skip
-def test_a_topic_identifies_nobody(topic: str) -> None:
-    said = turns(("a", topic.lower()))
-    assert ground_topic(topic, {"topic_title": "Pets", "topic_text": ""}, said) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("Abernathy", "it's abernathy"), ("Pregnant", "i'm pregnant"), ("Weird", "i'm weird"),
-     ("Scottish", "i'm scottish"), ("Karen", "my wife this is karen"), ("Abernathy", "abernathy here")],
-)  # fmt: skip
-def test_what_is_no_first_name_of_ones_own(name: str, said: str) -> None:
-    assert ground(answer(name=name), "a", turns(("a", said))).name is None
-
-
-def test_a_rare_name_is_believed_after_my_name_is() -> None:
-    assert ground(answer(name="Zebulon"), "a", turns(("a", "hi my name is zebulon"))).name == "Zebulon"
 
 
 @pytest.mark.parametrize(

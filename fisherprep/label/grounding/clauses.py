@@ -239,7 +239,9 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
         while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
             last += 1
         for verb in (last + 1, last + 2):
-            if verb < len(words) and (words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))):
+            if verb < len(words) and (
+                words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))
+            ):
                 return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
                 break

@@ -112,7 +112,7 @@ def _wedded(claim: Claim, key: str, found: Clause) -> bool:
     """Whether "my wife" says that one is married, whatever is denied of her."""
     ended = not {"ex", "late", "left", "lost", "died"}.isdisjoint(found.words)
     spouse = any(a == "my" and b in ("wife", "husband") for a, b in zip(found.words, found.words[1:], strict=False))
-    return claim.words[:2] == ("i", "am") and stem(key) == "marry" and spouse and not ended
+    return claim.words[:2] == ("i", "are") and stem(key) == "marry" and spouse and not ended
 
 
 def _used_to(clause: Clause) -> bool:

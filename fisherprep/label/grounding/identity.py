@@ -60,16 +60,24 @@ researcher pharmacist pilot janitor custodian coach principal counselor dispatch
 electrician executive director assistant administrator editor writer reporter guard driver worker intern freshman
 sophomore junior senior pastor priest minister scientist chemist therapist paramedic employee
 """)
-_AT_WORK = word_set("work teach job position career manager intern internship study student graduate enroll degree boss "
-                    "shift employ hire major attend professor education bachelor master class course") | _TRADES  # fmt: skip
+_AT_WORK = (
+    word_set("""
+work teach job position career manager intern internship study student graduate enroll degree boss shift employ
+hire major attend professor education bachelor master class course
+""")
+    | _TRADES
+)
 _AT_WORK = _AT_WORK | frozenset(map(stem, _AT_WORK))
 _INSTITUTIONS = word_set("university college academy elementary hospital clinic inc corporation seminary institute")
 _SCHOOLING = word_set("university college academy school elementary high state tech institute")
-_PHRASE_END = word_set("in as for with from since because while when after before until during on and but where who that "
-                       "which near every at to of by full part now then years year months days nights weekends i you "
-                       "he she they so if")  # fmt: skip
-_PLAIN_AT = word_set("home night least all once first last age times time work present noon midnight end top bottom moment "
-                     "beginning heart it them him one people us you him her me")  # fmt: skip
+_PHRASE_END = word_set("""
+in as for with from since because while when after before until during on and but where who that which near every
+at to of by full part now then years year months days nights weekends i you he she they so if
+""")
+_PLAIN_AT = word_set("""
+home night least all once first last age times time work present noon midnight end top bottom moment beginning
+heart it them him one people us you him her me
+""")
 _KNOWN = (
     STOP | SOFT | KIN | OTHERS | THIRD_VERBS | LOCATING | MONTHS | _HEADS | _MODIFIERS | _TRADES
     | frozenset(word for group in EQUAL for word in group)
@@ -85,8 +93,8 @@ _PEOPLES = re.compile(
 )
 _STREET_KINDS = "street|st|avenue|ave|road|rd|lane|ln|boulevard|blvd|circle|terrace|parkway|court|drive"
 _ON_A_STREET = re.compile(
-    rf"\b(?:on|at|off|near) (?:(?!(?:a|an|the|your|my|his|her|their|this|that|same|and|or|to|you|of|with|for|in)\b)[\w'.]+ )"
-    rf"{{1,2}}(?:{_STREET_KINDS})\b",
+    rf"\b(?:on|at|off|near) (?:(?!(?:a|an|the|your|my|his|her|their|this|that|same|and|or|to|you|of|with|for|in)\b)"
+    rf"[\w'.]+ ){{1,2}}(?:{_STREET_KINDS})\b",
     re.IGNORECASE,
 )
 _ZIP = re.compile(

@@ -1,8 +1,7 @@
-"""Misreadings that hold every word of what was said: near a town for in it, from for to, fear for love, used for new."""
+"""Misreadings that keep the words of what was said: near a town for in it, from for to, fear for love, used for new."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 from fisherprep.label.grounding.claims import Claim, name_said
@@ -30,9 +29,7 @@ def _loves_what_is_feared(claim: Claim, said: Said) -> bool:
     if LIKINGS.isdisjoint(map(stem, claim.words)) or not _FEARS.isdisjoint(claim.words):
         return False
     about = [c for c in said.clauses if any(any_proves(c.words, word) for word in claim.hard)]
-    return bool(about) and all(
-        not _FEARS.isdisjoint(c.words) and LIKINGS.isdisjoint(map(stem, c.words)) for c in about
-    )
+    return bool(about) and all(not _FEARS.isdisjoint(c.words) and LIKINGS.isdisjoint(map(stem, c.words)) for c in about)
 
 
 def _new_for_used(claim: Claim, words: Sequence[str]) -> bool:
@@ -61,7 +58,7 @@ def _turned_round(claim: Claim, place: str, said: Said) -> bool:
     """Whether one moved "to" a place by the fact and "from" it by what was said, or the other way round."""
     claimed = {_direction(lead) for lead in _leads(claim.words, place)} - {""}
     found = {_direction(lead) for clause in said.clauses for lead in _leads(clause.words, place)} - {""}
-    moved = any(stem(a) in ("move", "mov", "relocate") for a in itertools.chain(claim.words))
+    moved = any(stem(a) in ("move", "mov", "relocate") for a in claim.words)
     return moved and bool(claimed) and bool(found) and claimed.isdisjoint(found)
 
 

@@ -53,16 +53,16 @@ keisha tamika ebony jermaine darryl daryl derek derrick duane dwayne dwight eddi
 elmer emmett erik clarence clark claude clay clayton cliff clifford clint clyde cody cory curtis cecil cedric chad
 chester chuck calvin cameron barry bart ben benny bernard bernie bert blake bob boris brad bradley brendan brent
 brett alec alex alfred alvin andre andy angelo archie arnold austin abraham abe adrian
-""") - word_set(
-    "christian madison victoria jack mark grace joy frank amber guy rose dawn penny daisy violet ruby crystal woody rusty "
-    "clay cliff austin florence chuck ray lance wade jay rob pat max bonnie sid reggie"
-)  # fmt: skip
+""") - word_set("""
+christian madison victoria jack mark grace joy frank amber guy rose dawn penny daisy violet ruby crystal woody
+rusty clay cliff austin florence chuck ray lance wade jay rob pat max bonnie sid reggie
+""")  # fmt: skip
 """Common American first names that are neither places nor words, to tell a full name by."""
 
-OWN_NAMES = FIRST_NAMES | word_set(
-    "jack mark grace joy amber madison victoria rose dawn penny daisy violet ruby crystal rusty clay cliff austin florence "
-    "chuck ray lance wade jay rob pat max bonnie sid reggie"
-)
+OWN_NAMES = FIRST_NAMES | word_set("""
+jack mark grace joy amber madison victoria rose dawn penny daisy violet ruby crystal rusty clay cliff austin
+florence chuck ray lance wade jay rob pat max bonnie sid reggie
+""")
 """First names by which speakers may introduce themselves: some are places or words elsewhere."""
 
 MONTHS = word_set("january february march april may june july august september october november december")
