@@ -259,7 +259,7 @@ def _does(words: Sequence[str], verb: int) -> bool:
 
 def _past(word: str) -> bool:
     """Whether a word is a verb in the past tense."""
-    return word not in KIN and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
+    return word not in KIN | {"named"} and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
 
 
 def _owned(words: Sequence[str], at: int, verb: int) -> bool:

@@ -129,7 +129,7 @@ def names_a_person(text: str) -> bool:
         before = word.lower()
         if len(after) == 2 and (before in _INTRODUCING or before in KIN) and _two_names(after, before in KIN):
             subject = {w.lower() for w in cased[: at + 1]}
-            if at == 1 or not (KIN | {"married", "met", "dated", "named"}).isdisjoint(subject):
+            if at == 1 or not (KIN | {"married", "met", "dated", "dating", "named"}).isdisjoint(subject):
                 return True
     return _names_a_family(cased)
 
@@ -182,9 +182,7 @@ def names_an_organisation(text: str) -> bool:
         phrase = _phrase(words[at + 1 :])
         if not phrase:
             continue
-        if (word == "at" or (word in ("for", "with", "by") and at_work)) and _is_named(
-            phrase, word == "at" and not at_work
-        ):
+        if (word == "at" or (word in ("for", "by") and at_work)) and _is_named(phrase, word == "at" and not at_work):
             return True
         if word == "to" and at and stem(words[at - 1]) in ("go", "attend", "transfer") and _named_school(phrase):
             return True
