@@ -65,9 +65,9 @@ def test_facts_the_rules_were_not_written_against() -> None:
     assert wrong[NEAR_MISSES] < 0.2 * made[NEAR_MISSES] and wrong["true"] < 0.2 * made["true"], wrong
 
 
-@pytest.mark.parametrize(("half", "lost"), [("dev", 2), ("test", 3), ("last", 0)])
+@pytest.mark.parametrize(("half", "lost"), [("dev", 2), ("test", 5), ("last", 0)])
 def test_calls_annotated_by_hand(half: str, lost: int) -> None:
-    """``lost``: plain true statements that are known to be dropped, two of them since they name somebody."""
+    """``lost``: plain true statements that are known to be dropped, four since they name somebody or a school."""
     made: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     for call in annotated_calls(half):

@@ -76,6 +76,13 @@ def test_a_side_without_facts_says_so_and_a_bad_topic_gives_way_to_the_assigned_
     assert found["labeler"] == "some/model" and found["request_key"] == "key"
 
 
+def test_a_topic_that_identifies_is_counted_and_gives_way_to_the_assigned_one() -> None:
+    model = ANSWER.model_copy(update={"a": ANSWER.a.model_copy(update={"topic": "working at boeing"})})
+    found = row("a", answer=model)
+    assert found["topic"] == "pets"
+    assert ("working at boeing", "topic_identifies_person") in [(d["text"], d["reason"]) for d in found["dropped"]]
+
+
 def test_without_an_answer_the_topic_prompt_stays() -> None:
     found = row("a", answer=None, status="invalid_answer")
     assert found["prompts"] == conversation_prompts("casual", "pets")

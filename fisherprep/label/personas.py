@@ -7,7 +7,8 @@ from typing import Any
 
 from fisherprep.label.answer import Answer, Fact
 from fisherprep.label.compose import DEFAULT_CAPS, compose, tone_and_topic
-from fisherprep.label.grounding.ground import Grounded, ground, ground_topic
+from fisherprep.label.grounding.ground import TOPIC_IDENTIFIES, Grounded, ground, ground_topic, shown
+from fisherprep.label.grounding.privacy import identifies
 
 TOPIC_LABELER = "topic"
 """Labeler of prompts that come from the topic table, without a model."""
@@ -46,6 +47,8 @@ def persona_row(
         side_answer = answer.side(side)
         grounded = ground(side_answer, side, turns)
         topic = ground_topic(side_answer.topic, call, turns)
+        if topic is None and side_answer.topic and identifies(side_answer.topic):
+            grounded.dropped.append((Fact(turns=(), text=shown(side_answer.topic)), TOPIC_IDENTIFIES))
         side_answer = side_answer.model_copy(update={"topic": topic or ""})
     tone, topic = tone_and_topic(call, side_answer, count_tokens, caps)
     prompts = compose(call, side_answer, grounded, count_tokens, caps)

@@ -272,7 +272,7 @@ def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
     said = _counts(words, run)
     if not claimed or any(proves(s, c) for s in said for c in claimed):
         return True
-    age = run.start > 0 and words[run.start - 1] in BEING
+    age = run.start > 0 and words[run.start - 1] in BEING | {"under", "over"}
     return not said and (not age or any(stem(word) in _UNITS for word in claimed))
 
 

@@ -48,6 +48,7 @@ MAX_BACK = 12
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
+_OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -59,6 +60,9 @@ class Clause:
     subject: str
     disliked: bool = False
     """Whether "i hate it" follows."""
+
+    imagined: bool = False
+    """Whether it follows from an "if" before ("if i win i'm moving to hawaii")."""
 
     who: str = ""
     """Of somebody else's clause: the word for that person ("sister"), also where "she" stands for it."""
@@ -83,7 +87,7 @@ class Clause:
     def supposed(self) -> bool:
         """Whether it is wished, planned or made up."""
         pairs = zip(self.words, self.words[1:], strict=False)
-        return not SUPPOSING.isdisjoint(self.words) or any(pair in _NOT_YET for pair in pairs)
+        return self.imagined or not SUPPOSING.isdisjoint(self.words) or any(pair in _NOT_YET for pair in pairs)
 
     @property
     def used_to(self) -> bool:
@@ -117,12 +121,23 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
+            if _follows_from_if(found):
+                found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
             if _dislikes_it(found[-1]) and (of := _what_it_is(found)) is not None:
                 theirs = OTHER in (found[of].subject, subject) and found[of].who != found[-1].who
                 found[of] = replace(found[of], disliked=found[of].disliked or not theirs)
     return found
+
+
+def _follows_from_if(found: Sequence[Clause]) -> bool:
+    """Whether the last clause tells what the speaker would do in the case of the one before."""
+    if len(found) < 2 or found[-1].subject != OWN or not (found[-2].imagined or found[-2].words[0] == "if"):
+        return False
+    words = found[-1].words
+    going_on = words[0] == "and" and "i" not in words
+    return going_on or any(a in ("am", "are", "will") for a in words) or (found[-2].imagined and words[0] == "and")
 
 
 def _cannot(words: Sequence[str]) -> bool:
@@ -192,6 +207,10 @@ def _subject_at(words: Sequence[str], at: int) -> str | None:
         return OWN
     if word in OTHERS:
         return OTHER
+    if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
+        after = words[at + 2 : at + 4]
+        if (after[1:] if after[:1] == ["one"] else after)[:1] in (["is"], ["'s"], ["was"], ["works"], ["lives"]):
+            return OTHER
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC
     if word in _IMPERSONAL and words[at + 1 : at + 2] and words[at + 1] in ("'s", "is", "was", "are", "were", "has"):
@@ -220,7 +239,9 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
         while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
             last += 1
         for verb in (last + 1, last + 2):
-            if verb < len(words) and (words[verb] in THIRD_VERBS or _past(words[verb])):
+            if verb < len(words) and (
+                words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))
+            ):
                 return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
                 break
@@ -229,9 +250,16 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
     return 0
 
 
+def _does(words: Sequence[str], verb: int) -> bool:
+    """Whether a word after one person is a verb of the third person ("my brother raises alpacas")."""
+    word = words[verb]
+    ends = word.endswith("s") and not word.endswith(("ss", "'s", "us")) and len(word) > 4 and word not in KIN
+    return ends and not words[verb - 1].endswith("s") and verb + 1 < len(words)
+
+
 def _past(word: str) -> bool:
     """Whether a word is a verb in the past tense."""
-    return word not in KIN and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
+    return word not in KIN | {"named"} and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
 
 
 def _owned(words: Sequence[str], at: int, verb: int) -> bool:

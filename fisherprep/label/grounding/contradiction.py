@@ -83,7 +83,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return None
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
-        ("contradicted", lambda c: _modifies(claim, key) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: _modifies(claim, key) or _wedded(claim, key, c) or _agrees(c, claim, clause)),
         ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
         (
             "no_longer_so",
@@ -106,6 +106,13 @@ def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
     if claim.words[:2] != ("i", "have"):
         return False
     return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
+
+
+def _wedded(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether "my wife" says that one is married, whatever is denied of her."""
+    ended = not {"ex", "late", "left", "lost", "died"}.isdisjoint(found.words)
+    spouse = any(a == "my" and b in ("wife", "husband") for a, b in zip(found.words, found.words[1:], strict=False))
+    return claim.words[:2] == ("i", "are") and stem(key) == "marry" and spouse and not ended
 
 
 def _used_to(clause: Clause) -> bool:
@@ -139,7 +146,7 @@ def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
     """Whether a clause denies what the fact speaks of; as the fact has it where that cannot be told."""
     if found.without_polarity:
         return clause.denied
-    if "allergic" in found.words and "allergic" not in claim.words:
+    if "allergic" in found.words and {"allergic", "allergy", "allergies"}.isdisjoint(claim.words):
         return True
     sentiment = any(stem(word) in LIKINGS or stem(word) in AGAINST for word in clause.words)
     return found.denied or (found.disliked and sentiment)
@@ -209,7 +216,8 @@ def _tense_differs(clause: Clause, found: Clause) -> bool:
     """Whether a verb in the present is said in the past only."""
     verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
     verb = "are" if verb in ("am", "is") else verb
-    if verb is None or "been" in clause.words:
+    never = "never" in found.words and clause.denied
+    if verb is None or never or "been" in clause.words:
         return False
     past = word_set(PAST_FORMS[verb]) | ({"was"} if verb in _TRADES and verb not in found.words else frozenset())
     return not past.isdisjoint(found.words) and not _still(found, verb)

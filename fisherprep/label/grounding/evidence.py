@@ -139,7 +139,9 @@ def _answered(words: Sequence[str]) -> bool | None:
     for at, word in enumerate(words[:4]):
         if word in _DISCOURSE:
             continue
-        if word in _NO or (word == "not" and words[at + 1 : at + 2] in (["really"], ["me"], ["anymore"], ["yet"])):
+        if word in _NO or (
+            word == "not" and words[at + 1 : at + 2] in (["really"], ["me"], ["anymore"], ["yet"], ["at"])
+        ):
             return False
         return True if word in _YES else _short_answer(words[at : at + 3])
     return None

@@ -19,11 +19,14 @@ from fisherprep.label.grounding.claims import name_said, read_claim, unsaid
 from fisherprep.label.grounding.contradiction import contradiction
 from fisherprep.label.grounding.evidence import Evidence, evidence_of
 from fisherprep.label.grounding.lexicon import STOP, word_set
-from fisherprep.label.grounding.names import NOT_NAMES
+from fisherprep.label.grounding.misreadings import misread
+from fisherprep.label.grounding.names import NOT_NAMES, OWN_NAMES
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.privacy import identifies, unsafe
 from fisherprep.label.grounding.wording import any_proves, is_light, stem, tokens
 from fisherprep.label.topic import topic_wording
+
+TOPIC_IDENTIFIES = "topic_identifies_person"
 
 REASONS = {
     "markup": "holds brackets, control characters, a web address or other marks that are no plain sentence",
@@ -49,6 +52,7 @@ REASONS = {
     "only_supposed": "states as real what the cited turns wish, plan or make up",
     "no_longer_so": "states as present what the cited turns tell of the past",
     "repeated": "says what a fact before it says",
+    TOPIC_IDENTIFIES: "the topic of the answer identifies a person; the assigned one stands in its place",
 }
 """Why a fact is dropped, in the order of the checks."""
 
@@ -68,7 +72,8 @@ _OTHER_PARTY = re.compile(
     re.IGNORECASE,
 )
 _OWN_NAME = re.compile(r"(?:Your (?:first |full )?name|You(?: are|'re) (?:named|called)|You go by|You call yourself)\b")
-_INTRODUCED = re.compile(r"\b(?:my (?:first )?name(?: is|'s)|call me|i am|i'm|this is|it is|it's)$")
+_NAMED_SELF = re.compile(r"\b(?:my (?:first )?name(?: is|'s)|call me)$")
+_INTRODUCED = re.compile(r"\b(?:i am|i'm)$|^(?:(?:yeah|yes|okay|good|morning|evening|and) )*(?:this is|it is|it's)$")
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]
     name = introduced_name(side_answer.name, side, turns)
     result = Grounded(name=name)
     if side_answer.name and not name:
-        result.dropped.append((Fact(turns=(), text=f"Your name is {_shown(side_answer.name)}."), "name_not_said"))
+        result.dropped.append((Fact(turns=(), text=f"Your name is {shown(side_answer.name)}."), "name_not_said"))
     kept: list[frozenset[str]] = []
     for fact in side_answer.facts:
         text = " ".join(fact.text.split()) if fact.text.isprintable() else fact.text
@@ -106,7 +111,7 @@ def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]
             own = tuple(evidence.own(fact.turns))
             result.facts.append(fact.model_copy(update={"text": _sentence(text), "turns": own}))
         else:
-            result.dropped.append((fact.model_copy(update={"text": _shown(fact.text)}), reason))
+            result.dropped.append((fact.model_copy(update={"text": shown(fact.text)}), reason))
     return result
 
 
@@ -118,7 +123,7 @@ def _reason(text: str, cited: Sequence[int], evidence: Evidence) -> str | None:
         return reason
     claim = read_claim(text)
     said = evidence.of(cited)
-    return unsaid(claim, said) or contradiction(claim, said)
+    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said)
 
 
 def _form(text: str) -> str | None:
@@ -155,7 +160,7 @@ def _sentence(text: str) -> str:
     return text.rstrip(" .!?,;:-") + "."
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A refused text, fit to be stored: UTF-8 can hold it and it is not long."""
     return text.encode("utf-8", "replace").decode("utf-8")[:MAX_FACT_CHARS]
 
@@ -163,7 +168,8 @@ def _shown(text: str) -> str:
 def introduced_name(name: str | None, side: str, turns: Sequence[Mapping[str, Any]]) -> str | None:
     """The first of the given names, if the side introduces itself by it; last names are left off.
 
-    Ways to say it: "my name is X", "i'm X", "this is X", "it's X", "call me X", and "X here" at a turn's beginning.
+    Ways to say it: "my name is X", "call me X"; with a common first name also "i'm X", and at a turn's beginning "this
+    is X", "it's X" and "X here".
     """
     if not name or not (match := re.match(r"\s*([^\W\d_][^\W\d_'’-]{1,19})(?![\w@.<>])", name)):
         return None
@@ -177,10 +183,18 @@ def introduced_name(name: str | None, side: str, turns: Sequence[Mapping[str, An
             w.lower() for w in turn["words"] if w.lower() not in ("uh", "um", "er", "well", "oh", "hi", "hello", "hey")
         ]
         for at, word in enumerate(words):
-            before = " ".join(words[max(0, at - 4) : at])
-            if word == wanted and (_INTRODUCED.search(before) or (words[at + 1 : at + 2] == ["here"] and at < 2)):
+            if word == wanted and _introduces(words, at):
                 return wanted[0].upper() + wanted[1:]
     return None
+
+
+def _introduces(words: Sequence[str], at: int) -> bool:
+    """Whether the word here is the name that a turn's speaker gives as their own."""
+    before = " ".join(words[max(0, at - 5) : at])
+    if _NAMED_SELF.search(before):
+        return True
+    here = words[at + 1 : at + 2] == ["here"] and at < 2
+    return words[at] in OWN_NAMES and (here or _INTRODUCED.search(before) is not None)
 
 
 @lru_cache(maxsize=4_000)

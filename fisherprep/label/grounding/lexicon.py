@@ -217,6 +217,7 @@ boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor
 stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
 dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
 """)
+KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""
 
 THIRD_VERBS = word_set("""

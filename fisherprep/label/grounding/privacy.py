@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from fisherprep.label.grounding.identity import names_a_person, names_an_address, names_an_organisation
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.wording import tokens
@@ -87,6 +88,8 @@ def identifies(text: str) -> bool:
     first is a common first name and no place. That takes public figures along: better one fact less.
     """
     if any(rule.search(text) for rule in (_MAIL, _STREET, _STREET_NAME, _TITLED, _LAST_NAME, _EMPLOYER)):
+        return True
+    if any(rule(text) for rule in (names_an_address, names_a_person, names_an_organisation)):
         return True
     return _phone_number(text) or _birth_date(text) or _full_name(text)
 

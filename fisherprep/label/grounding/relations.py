@@ -51,6 +51,8 @@ LIGHT_FOR = {
 """Verbs in whose place common speech puts a light one: "she does soccer", "i haven't had meat"."""
 
 _IMPLIED = {
+    "work night": "shift",
+    "work day": "shift",
     "by myself": "alone",
     "by himself": "alone",
     "by herself": "alone",
