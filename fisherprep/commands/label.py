@@ -13,6 +13,7 @@ from fisherprep.commands.summary import print_rows, refuse_rejects, reject_rows,
 
 if TYPE_CHECKING:
     from fisherprep.label.llm import Labelled
+    from fisherprep.llm.settings import Plan
     from fisherprep.workfolder import WorkFolder
 
 _FOR_A_MODEL = MODEL_OPTIONS | {"checkpoint"}
