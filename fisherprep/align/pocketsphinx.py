@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from fisherprep.align.accents import with_accents
 from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece, ScoreLimits
 from fisherprep.align.denoise import denoised
 from fisherprep.align.place import fill_between
@@ -58,7 +59,7 @@ class PocketsphinxAligner:
     def align(
         self, samples: np.ndarray, words: Sequence[str], noise: np.ndarray | None = None
     ) -> list[AlignedWord] | None:
-        """One piece. Every pronunciation that `pronounce` gives is tried."""
+        """One piece. Every pronunciation that `pronounce` gives is tried, and those of other accents."""
         entries = [self._entry(word) for word in words]
         spoken = [entry for entry in entries if entry]
         if not spoken or len(samples) < MIN_FRAMES * FRAME_S * ALIGNER_RATE_HZ:
@@ -75,7 +76,7 @@ class PocketsphinxAligner:
     def _entry(self, word: str) -> str | None:
         """The word's name in the decoder's dictionary, under which its pronunciations are added; None without any."""
         if word not in self._entries:
-            forms = pronounce(word, self._decoder.lookup_word)
+            forms = with_accents(pronounce(word, self._decoder.lookup_word))
             entry = f"_{len(self._entries)}"
             for number, phones in enumerate(forms, start=1):
                 self._decoder.add_word(entry if number == 1 else f"{entry}({number})", " ".join(phones), False)
