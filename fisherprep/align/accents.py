@@ -15,7 +15,7 @@ Scottish             NURSE with a vowel and r, TRAP open, LOT rounded
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 Pronunciation = tuple[str, ...]
 
@@ -35,7 +35,7 @@ def with_accents(said: Sequence[Pronunciation]) -> list[Pronunciation]:
     return list(dict.fromkeys(found))
 
 
-def _changed(phones: Iterable[str], changes: dict[str, tuple[str, ...]]) -> Pronunciation:
+def _changed(phones: Iterable[str], changes: Mapping[str, tuple[str, ...]]) -> Pronunciation:
     return tuple(other for phone in phones for other in changes.get(phone, (phone,)))
 
 
