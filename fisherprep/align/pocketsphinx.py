@@ -22,8 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from fisherprep.align.accents import with_accents
 from fisherprep.align.aligner import ALIGNER_RATE_HZ, AlignedWord, Piece, ScoreLimits
 from fisherprep.align.denoise import denoised
+from fisherprep.align.onsets import without_weak_starts
 from fisherprep.align.place import fill_between
 from fisherprep.align.pronounce import pronounce
 from fisherprep.align.widen import widened
@@ -58,14 +60,15 @@ class PocketsphinxAligner:
     def align(
         self, samples: np.ndarray, words: Sequence[str], noise: np.ndarray | None = None
     ) -> list[AlignedWord] | None:
-        """One piece. Every pronunciation that `pronounce` gives is tried."""
+        """One piece. Every pronunciation that `pronounce` gives is tried, and those of other accents."""
         entries = [self._entry(word) for word in words]
         spoken = [entry for entry in entries if entry]
         if not spoken or len(samples) < MIN_FRAMES * FRAME_S * ALIGNER_RATE_HZ:
             return None
-        sound = _sixteen_bit(widened(samples if noise is None else denoised(samples, noise)))
+        clean = samples if noise is None else denoised(samples, noise)
+        sound = _sixteen_bit(widened(clean))
         for beam in BEAMS:
-            found = self._search(sound, spoken, beam)
+            found = self._search(clean, sound, spoken, beam)
             if found is not None:
                 heard = iter(found)
                 placed = [next(heard) if entry else None for entry in entries]
@@ -75,14 +78,14 @@ class PocketsphinxAligner:
     def _entry(self, word: str) -> str | None:
         """The word's name in the decoder's dictionary, under which its pronunciations are added; None without any."""
         if word not in self._entries:
-            forms = pronounce(word, self._decoder.lookup_word)
+            forms = with_accents(pronounce(word, self._decoder.lookup_word))
             entry = f"_{len(self._entries)}"
             for number, phones in enumerate(forms, start=1):
                 self._decoder.add_word(entry if number == 1 else f"{entry}({number})", " ".join(phones), False)
             self._entries[word] = entry if forms else None
         return self._entries[word]
 
-    def _search(self, sound: bytes, entries: list[str], beam: float) -> list[AlignedWord] | None:
+    def _search(self, clean: np.ndarray, sound: bytes, entries: list[str], beam: float) -> list[AlignedWord] | None:
         decoder = self._decoder
         for name in ("beam", "pbeam", "wbeam"):
             decoder.config[name] = beam
@@ -94,7 +97,8 @@ class PocketsphinxAligner:
         segments = [s for s in decoder.seg() or () if s.word.startswith("_")]
         if [s.word.partition("(")[0] for s in segments] != entries:
             return None
-        return [self._word(s) for s in segments]
+        onsets = [decoder.lookup_word(s.word).split()[0] for s in segments]
+        return without_weak_starts(clean, [self._word(s) for s in segments], onsets)
 
     def _word(self, segment: Any) -> AlignedWord:
         start, end = segment.start_frame, segment.end_frame + 1
