@@ -177,7 +177,7 @@ def test_wrong_words_score_lower(aligner: PocketsphinxAligner) -> None:
     def score(words: str) -> float:
         return float(np.mean([w.score for w in aligner.align(sound(call, turn), words.split()) or []]))
 
-    wrong = ["my old uncle smoked a", "i never learned to swim", "we should leave before it rains", "that sounds lovely"]
+    wrong = ["my old uncle smoked a", "i never learned to swim", "we should leave before it rains", "sounds lovely"]
     gaps = [score("the vet bills are outrageous") - score(words) for words in wrong]
     assert min(gaps) > 0 and np.median(gaps) > 1.0
 
