@@ -7,6 +7,7 @@ level is drawn; a domain's manifest also says what to synthesise. Unknown keys a
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fisherprep.domain import Domain, check_domain
 from fisherprep.strict_yaml import Node, build, read_yaml
 
 DEFAULT_DIR = "manifests"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 AGENTS = ("a", "b", "either")
 SPLIT_BY = ("speaker", "script", "facts")
 
@@ -80,6 +82,10 @@ def find_manifest(name: str, directory: Path) -> Manifest:
 def _check(m: Manifest, node: Node) -> None:
     """What types cannot say."""
     keys = node.mapping()
+    if not _NAME.fullmatch(m.name):
+        keys["name"].fail("a name for files: letters, digits, '-' and '_'")
+    if Path(m.tables).is_absolute() or ".." in Path(m.tables).parts:
+        keys["tables"].fail("a folder below the data root")
     if m.agent not in AGENTS:
         keys["agent"].fail("a, b or either")
     if "prompt_levels" in keys:

@@ -34,6 +34,7 @@ ANSWERS = {
     "silence": (np.zeros(0), 8000),
     "stereo": (np.zeros((2, 800)), 8000),
     "rate": (np.ones(800), 10),
+    "endless rate": (np.ones(800), float("inf")),
     "loud": (np.full(800, 30000.0), 8000),
     "nan": (np.full(800, np.nan), 8000),
     "long": (np.ones(8000 * 130), 8000),

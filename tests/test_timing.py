@@ -133,6 +133,7 @@ def test_what_was_measured_is_read_back(tmp_path):
     [
         (None, "cannot be read"),
         ("{", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
         ("[]", "found no timing file of version 1"),
         ('{"format": "fisherprep timing", "version": 9}', "found no timing file of version 1"),
         ('{"format": "fisherprep timing", "version": 1, "transfers": {"count": 4}}', "found 4, expected at least 50"),

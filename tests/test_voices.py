@@ -68,6 +68,7 @@ def test_engines_that_cannot_be_had_are_named(choice, message):
         ("stereo", "returned samples of shape"),
         ("long", "up to 120 s"),
         ("rate", "a rate of 10 Hz"),
+        ("endless rate", "cannot convert float infinity"),
         ("loud", "no float audio"),
         ("nan", "no float audio"),
     ],

@@ -6,21 +6,14 @@ from pathlib import Path
 
 import click
 
-from fisherprep.commands.options import FOLDER, workers_option
+from fisherprep.commands.options import FOLDER, not_nan, workers_option
 from fisherprep.commands.summary import print_rows
-
-
-def _number(_: click.Context, option: click.Parameter, value: float) -> float:
-    """FloatRange lets NaN through; this does not."""
-    if value != value:
-        raise click.BadParameter("is not a number", param=option)
-    return value
 
 
 @click.command("demo-corpus")
 @click.argument("directory", type=FOLDER)
 @click.option("--calls", type=click.IntRange(1, 11_699), default=16, show_default=True, help="Number of calls.")
-@click.option("--seconds", type=click.FloatRange(5, 720), default=60.0, show_default=True, callback=_number,
+@click.option("--seconds", type=click.FloatRange(5, 720), default=60.0, show_default=True, callback=not_nan,
               help="Length of a call.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives other calls.")
 @workers_option

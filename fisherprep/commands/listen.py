@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fisherprep.commands.options import work_argument
+from fisherprep.commands.options import not_nan, work_argument
 
 
 @click.command()
@@ -16,6 +16,7 @@ from fisherprep.commands.options import work_argument
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
+    callback=not_nan,
     default=120.0,
     show_default=True,
     help="How much of each call, from its start: a page of whole Fisher calls is too large for browsers.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from fisherprep.commands.options import not_nan
 from fisherprep.llm.settings import Limits, Plan
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ _OF_A_PLAN = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", 
 _FOR_A_SERVER_OF_OUR_OWN = {"vllm_python", "vllm_args", "tensor_parallel"}
 MODEL_OPTIONS = frozenset({*_OF_A_PLAN, *_FOR_A_SERVER_OF_OUR_OWN, "model", "server", "concurrency", "timeout"})
 """Names of the parameters that mean something only where a model is asked."""
-
-
-def _fraction(_: click.Context, option: click.Parameter, value: float) -> float:
-    """FloatRange lets NaN through; this does not."""
-    if value != value:
-        raise click.BadParameter("is not a number", param=option)
-    return value
 
 
 def model_options(
@@ -85,11 +79,11 @@ def model_options(
         ),
         click.option(
             "--temperature", type=click.FloatRange(0, 2), default=temperature, show_default=True,
-            callback=_fraction, help="Sampling temperature.",
+            callback=not_nan, help="Sampling temperature.",
         ),
         click.option(
             "--top-p", type=click.FloatRange(0, 1, min_open=True), default=Plan.top_p, show_default=True,
-            callback=_fraction, help="Nucleus sampling.",
+            callback=not_nan, help="Nucleus sampling.",
         ),
         click.option("--seed", type=int, default=seed, show_default=seed is not None, help=seed_help),
         click.option(
@@ -102,7 +96,7 @@ def model_options(
         ),
         click.option(
             "--timeout", type=click.FloatRange(min=0.1), default=Limits.timeout_s, show_default=True,
-            callback=_fraction, help="Seconds within which a request must be answered.",
+            callback=not_nan, help="Seconds within which a request must be answered.",
         ),
     )  # fmt: skip
 

@@ -39,3 +39,10 @@ checkpoint_option = click.option(
     "--checkpoint", default=DEFAULT_CHECKPOINT, show_default=True, metavar="REPO_OR_DIR",
     help="Hub repository or local folder with Mimi and the text tokenizer.",
 )  # fmt: skip
+
+
+def not_nan(_: click.Context, option: click.Parameter, value: float) -> float:
+    """``FloatRange`` lets NaN through; this callback does not."""
+    if value != value:
+        raise click.BadParameter("is not a number", param=option)
+    return value

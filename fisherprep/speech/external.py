@@ -61,13 +61,13 @@ class External:
         text = " ".join(words) if self.gives_words else spoken_text(words)
         try:
             answer = self._function(text, speaker, seed)
-        except Exception as err:  # the user's code may raise anything
+        except (Exception, SystemExit) as err:  # the user's code may raise anything
             raise ValueError(f"{self._spec} failed with {type(err).__name__}: {err}") from err
         try:
             samples, rate_hz, *rest = answer
             samples, rate_hz = np.asarray(samples, np.float32), int(rate_hz)
             times = np.asarray(rest[0], float) if self.gives_words else None
-        except (TypeError, ValueError, IndexError) as err:
+        except (TypeError, ValueError, IndexError, OverflowError) as err:
             expected = "(samples, rate_hz, word_times)" if self.gives_words else "(samples, rate_hz)"
             raise ValueError(f"{self._spec} returned {type(answer).__name__} ({err}), expected {expected}") from err
         return self._checked(samples, rate_hz, times, len(words))

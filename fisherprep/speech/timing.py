@@ -103,7 +103,7 @@ def read_timing(path: Path) -> Timing:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise ValueError(
             f"{path}: cannot be read as a timing file ({err}); `fisherprep timing WORK` writes one"
         ) from err
