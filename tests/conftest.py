@@ -1,6 +1,8 @@
 """Fixtures that several test files share."""
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,11 @@ import pytest
 # The toy's layers are narrow: a second torch thread brings nothing, and where other processes want the cores as well
 # (pytest -n, a busy machine) threads waiting for each other make a test take ten times as long. Read when torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts background commands with Ctrl-C ignored, and so would be every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -77,13 +77,13 @@ def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, layout:
     if layout == "stereo":
         if no_errata:
             raise click.UsageError("--no-errata: belongs to --layout fisher")
-        name = name or release[0].resolve().name
+        name = release[0].resolve().name if name is None else name
         found = _ingest_stereo(release, out or data_root / name, name, manifests, agent_channel, files, dry_run,
                                workers, options)  # fmt: skip
     else:
         if agent_channel or files:
             raise click.UsageError(f"{'--files' if files else '--agent-channel'}: needs --layout stereo")
-        name = name or "fisher"
+        name = "fisher" if name is None else name
         found = _ingest_release(release, out or data_root / name, name, manifests, dry_run, workers, options)
     if found is not None:
         target = out or data_root / name
@@ -100,8 +100,8 @@ def _ingest_release(release: tuple[Path, ...], target: Path, name: str, manifest
     if dry_run:
         print_rows("what would be used", survey(list(release)).rows())
         return None
-    manifest = _manifest(name, manifests)
     _check_name(name)
+    manifest = _manifest(name, manifests)
     return run(list(release), target, manifest.split if manifest else SplitRule(), name, local_engine(workers), options)
 
 
