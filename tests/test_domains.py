@@ -20,11 +20,13 @@ from fisherprep.domain import Behaviours
 from fisherprep.engine import InlineEngine
 from fisherprep.manifest import SplitRule, load_manifest
 from fisherprep.speech.behave import behave
-from fisherprep.speech.dialogues import Drafter, Planned, plan_dialogues
+from fisherprep.speech.dialogues import plan_dialogues
+from fisherprep.speech.drafting import Drafter
 from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import read_grammar
 from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
+from fisherprep.speech.planned import Planned
 from fisherprep.speech.prompt_facts import prompt_facts
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import says_total

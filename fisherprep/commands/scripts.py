@@ -13,7 +13,7 @@ from fisherprep.commands.options import FOLDER, strict_option
 
 if TYPE_CHECKING:
     from fisherprep.manifest import Manifest
-    from fisherprep.speech.dialogues import Dropped, Planned
+    from fisherprep.speech.planned import Dropped, Planned
     from fisherprep.speech.script_asking import Outcome
 
 _TEMPERATURE = 0.8

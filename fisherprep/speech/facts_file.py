@@ -51,12 +51,27 @@ def _spec(node: Node) -> Spec:
         texts = tuple(entry.text() for entry in keys[kind].items())
         if not texts or len(set(texts)) < len(texts):
             keys[kind].fail("one text or more, none twice")
-        return Spec(kind, texts, apart="apart" in keys and keys["apart"].value is True)
+        return Spec(kind, texts, apart=_apart(keys), place=node.place)
+    if "apart" in keys:
+        keys["apart"].fail("'apart' beside one_of only: numbers are kept apart by their price table")
     if kind == "digits":
         return Spec(kind, low=keys[kind].integer(1, 12))
     low, high = _range(keys[kind], kind)
-    step = _amount(keys["step"], "number" if kind == "clock" else kind) if "step" in keys else None
-    return Spec(kind, low=low, high=high, step=step or _STEP[kind])
+    return Spec(kind, low=low, high=high, step=_step(keys, kind))
+
+
+def _step(keys: dict[str, Node], kind: str) -> int:
+    if "step" not in keys:
+        return _STEP[kind]
+    step = _amount(keys["step"], "number" if kind == "clock" else kind)
+    return step if step > 0 else keys["step"].fail("a step above 0")
+
+
+def _apart(keys: dict[str, Node]) -> bool:
+    if "apart" not in keys:
+        return False
+    said = keys["apart"].value
+    return said if isinstance(said, bool) else keys["apart"].fail("true or false")
 
 
 def _range(node: Node, kind: str) -> tuple[int, int]:
@@ -82,7 +97,7 @@ def _amount(node: Node, kind: str) -> int:
 
 
 def _table(node: Node) -> TableSpec:
-    keys = node.mapping(("take", "rows", "sizes", "larger", "sold_out"), ("rows",))
+    keys = node.mapping(("take", "rows", "sizes", "larger", "sold_out", "apart"), ("rows",))
     rows = tuple(_row(entry) for entry in keys["rows"].items())
     if not rows:
         keys["rows"].fail("one row or more")
@@ -97,7 +112,7 @@ def _table(node: Node) -> TableSpec:
     larger = _price(keys["larger"]) if "larger" in keys else None
     if any(len(choice) > 1 for choice in sizes) and larger is None:
         keys["sizes"].fail("'larger' beside it: what each next size adds")
-    return TableSpec(rows, take, sold_out, sizes, larger)
+    return TableSpec(rows, take, sold_out, sizes, larger, _apart(keys), node.place)
 
 
 def _row(node: Node) -> RowSpec:
