@@ -123,15 +123,17 @@ def _edges(clause: str, days: frozenset[str], asked: str) -> Iterator[Edge]:
         if not ends:  # "Monday to Friday 8 am to 5 pm, Saturday 9 am to 1 pm"
             own = days_in(clause[at : heard.start]) or days
         at = heard.end
-        role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], asked)
+        role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], clause, asked)
         if role:
             yield Edge(role, heard.values(CLOCK)[0], own, heard)
 
 
-def _role(before: str, asked: str) -> str | None:
+def _role(before: str, whole: str, asked: str) -> str | None:
     for role, pattern in _ROLES:
         if pattern.search(before):
             return role
+    if re.search(r"\b(?:back|change|total|dollars?|owe)\b", whole, re.IGNORECASE):
+        return None
     asks = re.search(r"\b(?:when|time|how late|how early|until when)\b", asked, re.IGNORECASE)
     if asks and re.search(r"\bclose|\buntil\b|\bhow late\b|\btill\b", asked, re.IGNORECASE):
         return CLOSES

@@ -41,6 +41,8 @@ _DOLLARS_AND = re.compile(
     re.IGNORECASE,
 )
 """An amount whose cents follow the word dollar: "a dollar seventy-five"."""
+_REMEDY = re.compile(r"\b(?:wrong|again|mistake|apolog\w*|complain\w*|replace\w*)\b", re.IGNORECASE)
+"""What a prompt gives for free when something went wrong."""
 _LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
 
 _COMMON = frozenset({"free", "half", "price", "charge", "with", "this", "that", "your", "they", "from", "have", "when", "extra",
@@ -65,7 +67,7 @@ class Violation:
 
 def _stems(text: str) -> set[str]:
     """The beginnings of a text's words, without the commonest."""
-    return {w[:5] for w in vocabulary(text) if len(w) > 3 and w not in _COMMON}
+    return {w[:5] for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 3 and w not in _COMMON}
 
 
 def short(text: str) -> str:
@@ -149,6 +151,8 @@ class Claims:
             for heard in hear(unnamed):  # "Two Rivers Coffee" counts nothing
                 if TOTAL.search(unnamed) and cents_of(heard, True):
                     continue
+                if self.prices.is_change(index, unnamed, heard) or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :]):
+                    continue
                 if not heard.values(MONEY) and not self._given(heard) and not self._is_count(heard):
                     kind = "invented_time" if heard.values(CLOCK) else "invented_number"
                     self._add(kind, line, f"{heard.text!r} in: {sentence}", "what the prompt gives, or the user said")
@@ -208,7 +212,8 @@ class Claims:
 
     def _check_discounts(self, index: int, line: ScriptLine) -> None:
         """A discount, and what it is on, is the prompt's."""
-        talk = _stems(" ".join(li.text for li in self.script.lines[max(0, index - 4) : index + 1]))
+        said_so_far = " ".join(li.text for li in self.script.lines[max(0, index - 4) : index + 1])
+        talk, sorry = _stems(said_so_far), re.search(r"sorry|apolog|mistake|our fault", said_so_far, re.IGNORECASE)
         for sentence in SENTENCE.split(line.text):
             if refuses(sentence):
                 continue
@@ -216,7 +221,7 @@ class Claims:
                 if not said.search(sentence):
                     continue
                 sources = [s for s in self.facts.sentences if re.search(given, s, re.IGNORECASE)]
-                if not any(_stems(source) & talk or len(_stems(source)) == 0 for source in sources):
+                if not any(_stems(source) & talk or (_REMEDY.search(source) and sorry) for source in sources):
                     self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
 
     # -- goods -------------------------------------------------------------------------------------------------------

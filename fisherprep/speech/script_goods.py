@@ -33,7 +33,7 @@ _END = frozenset(
 """What ends a noun phrase."""
 _OFFERS = re.compile(
     r"\b(?:here(?:'s| is| are| comes?)|there(?:'s| is| are)(?: also)?|"
-    r"i(?:'ll| will|'d| can| could|'ve|)(?: also| just| gladly)? (?:add(?:ed)?|grab|ring(?: you)? up|pack|throw in|put in|"
+    r"i(?:'ll| will|'d| can| could|'ve|)(?: also| just| gladly)? (?:add(?:ed)?|grab|ring(?: you)? up|send|ship|mail|pack|throw in|put in|"
     r"include|sell|offer|recommend|suggest|toss in|got|get)(?: you)?(?: in| up)?|"
     r"(?:we|i)(?:'ve got| have| also have| sell| offer| carry| also do| serve| stock| only have| do have| got)|"
     r"(?:would you|do you|did you) (?:like|want)|can i (?:get you|interest you in|offer you|bring you)|how about|"

@@ -47,6 +47,12 @@ def cents_of(heard: Heard, plain: bool) -> list[int]:
     return heard.values(MONEY) + numbers
 
 
+def _is_priced(sentence: str, heard: Heard) -> bool:
+    """Whether a number is what something costs ("the battery is forty-five")."""
+    before = re.search(r"(?:\b(?:is|are|costs?|runs)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
+    return bool(before and re.match(r"\s*(?:[.,?!]|and\b|so\b|but\b|$)", sentence[heard.end :]))
+
+
 class Prices:
     """What the amounts of one dialogue may be, under one prompt."""
 
@@ -60,7 +66,9 @@ class Prices:
         """Reason, amount and what was expected, for every amount of an agent's sentence that nothing licenses."""
         is_total = bool(TOTAL.search(sentence))
         asked = self._asked(index, earlier)
-        amounts = [h for h in hear(sentence) if cents_of(h, is_total) and not self._is_time(h)]
+        amounts = [
+            h for h in hear(sentence) if cents_of(h, is_total or _is_priced(sentence, h)) and not self._is_time(h)
+        ]
         at = 0
         for heard in amounts:
             alone = len(amounts) == 1
@@ -68,7 +76,7 @@ class Prices:
             at = heard.end
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
-                yield "wrong_price", heard, "the price of what is named"
+                yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
             elif not (named and (not is_total or asked or heard is not amounts[-1])) and not self._fits(
                 index, sentence, heard, alone and not asked
             ):
@@ -174,6 +182,10 @@ class Prices:
         if self._adds_up(index, heard, needed):
             return True
         return bool(_CHANGE.search(sentence)) and self._is_change(index, values)
+
+    def is_change(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a number without "dollars" is the change ("and three back")."""
+        return bool(_CHANGE.search(sentence)) and self._is_change(index, [100 * n for n in heard.values(NUMBER)])
 
     def _is_change(self, index: int, values: list[int]) -> bool:
         sums = self._sums(index, frozenset())

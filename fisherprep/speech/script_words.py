@@ -24,13 +24,14 @@ NOT_GOODS = frozenset(
     ticket time times tip today tomorrow tonight top total touch town train tray treat trip trouble try turn type update
     upgrade use visit voice wait walk wall way week weekend weeks while window wish word work worker world worry year
     years yourself customer parking lots queue anything luck day pity chat break hello hi goodbye favor favour shelf
+    that this those these it they which who what him her them us me everyone someone anyone holiday birthday
     nobody both mine yours bite speed none all any internet wifi connection counter key bell account branch department agent colleague specialist doctor dentist nurse hygienist mechanic barista
     driver owner boss busy bowl dog cat daughter wife husband mom dad mother father kids children neighbor heart head
     tooth teeth mouth pain side license passport wallet jacket coat umbrella
     """.split()
 )
 """Heads of noun phrases that are no goods: time, people, papers, and what comes with a purchase."""
-_NOT_GOODS_ENDING = re.compile(r"(?:tion|sion|ment|ness|ity|ance|ence|ship|ism|ure|ing|self|one|day)s?$")
+_NOT_GOODS_ENDING = re.compile(r"(?:tion|sion|ment|ness|ity|ance|ence|ship|ism|ure|ing|self|body)s?$")
 LOOKS = frozenset(
     """
     another additional amazing awesome available beautiful best better big bigger black blue brand bright brown busy
