@@ -92,6 +92,8 @@ def _check(m: Manifest, node: Node) -> None:
         weights = m.prompt_levels
         if not weights or not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
             keys["prompt_levels"].fail("weights of 0 or more, at least one above 0")
+    if m.prompt and re.search(r"[{}<>]", m.prompt):
+        keys["prompt"].fail("a prompt that is filled in, without { } < >")
     if "split" in keys:
         _check_split(m, keys["split"].mapping())
     if m.domain:

@@ -564,7 +564,7 @@ def test_a_stray_label_costs_its_own_word_and_no_side(tmp_path):
 def test_speakers_of_other_names_are_a_reject_that_says_how_to_name_them(tmp_path, name, text):
     work = one(tmp_path, text, name)
     reject = rejects(work)["unknown_speakers"]
-    assert rows(work, "turns") == [] and "gent" in reject["found"] or "customer" in reject["found"]
+    assert rows(work, "turns") == [] and ("gent" in reject["found"] or "customer" in reject["found"])
     assert "A" in reject["fix"] and "left channel" in reject["fix"]
 
 

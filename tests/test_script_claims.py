@@ -1,6 +1,7 @@
 """What hand-written dialogues may claim: those of ``claims/right.txt`` pass, those of ``claims/wrong.txt`` do not.
 
-In both files a dialogue begins with the key of its prompt (``claims/prompts.txt``: key, roles, prompt); ``A`` is the agent.
+In both files a dialogue begins with the key of its prompt (``claims/prompts.txt``: key, roles,
+prompt); ``A`` is the agent.
 """
 
 from __future__ import annotations

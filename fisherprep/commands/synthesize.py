@@ -67,7 +67,11 @@ def synthesize(
     domain: Manifest = load_manifest(manifest)
     target = out or data_root / domain.tables
     sound = Sound(_speech(domain, tts, voices, tts_model), timing, PRESETS[conditions] if conditions else None)
-    report(target, run(domain, target, dialogues, seed, local_engine(workers), sound), strict)
+    summary = run(domain, target, dialogues, seed, local_engine(workers), sound)
+    report(target, summary, strict)
+    if not summary.rows["conversations"]:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(summary.rejects.items()))
+        raise click.ClickException(f"no dialogue was spoken; rejected: {reasons}; for each see {target / 'rejects'}")
 
 
 def _speech(manifest: Manifest, tts: str | None, voices: tuple[str, ...], model: str | None) -> SpeechChoice | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from fisherprep.domain import Domain
+from fisherprep.domain import MAX_DIALOGUES, Domain
 from fisherprep.manifest import Manifest
 from fisherprep.speech.drafting import Drafter
 from fisherprep.speech.planned import SCRIPTS, Dialogue, Dropped, Planned, beside, dropped_for
@@ -31,8 +31,8 @@ def plan_dialogues(manifest: Manifest, count: int, seed: int) -> Planned:
         ValueError: the manifest has no domain; its files are missing, not as they should be, or all unusable.
     """
     domain = domain_of(manifest)
-    if count < 1:
-        raise ValueError(f"dialogues: found {count}, expected 1 or more")
+    if not 1 <= count <= MAX_DIALOGUES:
+        raise ValueError(f"dialogues: found {count}, expected 1 or more, up to {MAX_DIALOGUES:,}")
     grammar = Drafter(manifest, domain) if domain.grammar else None
     checker = Checker((domain.agent_role, domain.user_role), *(grammar.lexicon() if grammar else (frozenset(),)))
     planned = Planned(checker)

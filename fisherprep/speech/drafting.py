@@ -11,7 +11,7 @@ from fisherprep.manifest import Manifest
 from fisherprep.speech.behave import behave
 from fisherprep.speech.facts import FactSource, Sheet
 from fisherprep.speech.facts_file import read_facts
-from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, read_grammar
+from fisherprep.speech.grammar import ScenarioGrammar, all_bound, check_template, likely, read_grammar
 from fisherprep.speech.grammar_run import SaidLine, fill, tell
 from fisherprep.speech.planned import GRAMMAR, Dialogue, Dropped, Planned, beside, chance, dropped_for
 from fisherprep.speech.script_checks import Checker
@@ -26,6 +26,7 @@ _TRIES = 4
 """Drafts of one dialogue, each from another draw, until one passes its checks."""
 DEFAULT_GRAMMAR = Path(__file__).parent / "default_grammar"
 """For a domain that has only facts; manifests name it ``default``."""
+_DEFAULT_NAMES = ("shop", "business", "agent", "customer", "opens", "closes", "offers")
 
 
 class Drafter:
@@ -37,13 +38,17 @@ class Drafter:
         self._domain = domain
         self.facts: FactSource = read_facts(beside(manifest, domain.facts))
         folder = DEFAULT_GRAMMAR if domain.grammar == "default" else beside(manifest, domain.grammar)
+        if domain.grammar == "default":
+            _check_default_names(self.facts)
         self._grammars = read_grammar(folder, domain.behaviours, self.facts.names())
         self.scenarios: dict[str, Scenario] = domain.scenarios or {name: Scenario() for name in self._grammars}
         for name in self.scenarios:
             if name not in self._grammars:
+                at = _nodes(manifest).get("scenarios")
+                place = at.mapping()[name].place if at else f"{manifest.path}: domain.scenarios"
                 raise ValueError(
-                    f"{manifest.path}: domain.scenarios: found {name!r}, expected one of the grammar's "
-                    f"{sorted(self._grammars)}; mend the name or write its file"
+                    f"{place}: found the scenario {name!r}, expected one of the grammar's {sorted(self._grammars)}"
+                    f"{likely(name, self._grammars)}; mend the name or write its file"
                 )
         self._prompts = _prompt_templates(manifest, domain)
         for name, scenario in self.scenarios.items():
@@ -132,11 +137,31 @@ def _script_line(index: int, line: SaidLine, roles: Mapping[str, str]) -> Script
     return ScriptLine(index + 1, roles[line.role], line.kind, line.text, spoken_words(line.text))
 
 
+def _check_default_names(facts: FactSource) -> None:
+    """The embedded grammar's names are all there.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for name in _DEFAULT_NAMES:
+        if name not in facts.names():
+            more = likely(name, facts.names() - set(_DEFAULT_NAMES))
+            kind = "table" if name == "offers" else "value"
+            raise ValueError(
+                f"{facts.path}:1: the {kind} {name!r} is missing{more}; the default grammar needs exactly "
+                f"{', '.join(_DEFAULT_NAMES)} (docs/domains.md)"
+            )
+
+
+def _nodes(manifest: Manifest) -> dict[str, Node]:
+    """The keys of the manifest's domain with their places."""
+    return read_yaml(manifest.path).mapping()["domain"].mapping() if manifest.path is not None else {}
+
+
 def _prompt_templates(manifest: Manifest, domain: Domain) -> dict[str, Template]:
     """The prompts with their places in the manifest; the default one has none there."""
-    nodes: dict[str, Node] = {}
-    if manifest.path is not None:
-        nodes = read_yaml(manifest.path).mapping()["domain"].mapping()
-        nodes = nodes["prompts"].mapping() if "prompts" in nodes else {}
-    default = Node(SERVICE_PROMPT, manifest.path or Path(manifest.name), 1, "domain.prompts.service")
+    keys = _nodes(manifest)
+    nodes = keys["prompts"].mapping() if "prompts" in keys else {}
+    line = keys["facts"].line if "facts" in keys else 1
+    default = Node(SERVICE_PROMPT, manifest.path or Path(manifest.name), line, "domain.prompts.service (the default)")
     return {name: parse_template(nodes.get(name, default)) for name in domain.templates}

@@ -110,8 +110,8 @@ class FactSource:
     def draw(self, rng: random.Random, split: str, rule: SplitRule, taken: frozenset[str] = frozenset()) -> Sheet:
         """A fact sheet for a dialogue of ``split``.
 
-        Values and rows that are ``apart`` come from the split's part of their pool; prices are drawn until their hash is one of
-        the split's, so that no price table is in two splits either.
+        Values and rows that are ``apart`` come from the split's part of their pool; prices are drawn until their hash
+        is one of the split's, so that no price table is in two splits either.
 
         Args:
             rng: the source of chance.

@@ -6,12 +6,16 @@ import re
 from pathlib import Path
 
 from fisherprep.speech.facts import FactSource, RowSpec, Spec, TableSpec
+from fisherprep.speech.spoken import clock_written
 from fisherprep.strict_yaml import Node, read_yaml
 
 _KINDS = ("one_of", "money", "clock", "number", "digits")
 _STEP = {"money": 5, "clock": 30, "number": 1}
 """Where a file gives none: cents, minutes, ones."""
 _CLOCK = re.compile(r"(1[0-2]|[1-9])(?::([0-5]\d))? ?([ap])m", re.IGNORECASE)
+_HOLE = re.compile(r"[{}<>]")
+_NIGHT = 5 * 60
+"""Minutes from midnight."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -32,7 +36,27 @@ def read_facts(path: Path) -> FactSource:
         if name in values:
             node.fail("another name: there is a value of this name", found=name)
         tables[name] = _table(_named(name, node))
+    _check_hours(values, keys["values"].mapping())
     return FactSource(path, values, tables)
+
+
+def _check_hours(values: dict[str, Spec], nodes: dict[str, Node]) -> None:
+    """What opens does so before it closes, in every draw; a time until `_NIGHT` closes is of the night after."""
+    for name, closes in values.items():
+        opens = values.get(name.replace("closes", "opens"))
+        if "closes" not in name or opens is None or (opens.kind, closes.kind) != ("clock", "clock"):
+            continue
+        if closes.low <= opens.high and closes.high > _NIGHT:
+            latest = clock_written(opens.high)
+            nodes[name].fail(f"times after {latest}, when {name.replace('closes', 'opens')!r} may be at the latest")
+
+
+def _plain(node: Node) -> str:
+    """A text that is put into prompts and lines as it stands."""
+    text = node.text()
+    if found := _HOLE.search(text):
+        node.fail(f"a text without {found[0]!r}: facts are put in as they stand, and have no places of their own")
+    return text
 
 
 def _named(name: str, node: Node) -> Node:
@@ -48,7 +72,7 @@ def _spec(node: Node) -> Spec:
         node.fail(f"exactly one of {', '.join(_KINDS)}")
     kind = kinds[0]
     if kind == "one_of":
-        texts = tuple(entry.text() for entry in keys[kind].items())
+        texts = tuple(_plain(entry) for entry in keys[kind].items())
         if not texts or len(set(texts)) < len(texts):
             keys[kind].fail("one text or more, none twice")
         return Spec(kind, texts, apart=_apart(keys), place=node.place)
@@ -121,7 +145,7 @@ def _row(node: Node) -> RowSpec:
     for name, value in keys.items():
         if name != "price":
             _named(name, value)
-            fields[name] = _spec(value) if isinstance(value.value, dict) else Spec("one_of", (value.text(),))
+            fields[name] = _spec(value) if isinstance(value.value, dict) else Spec("one_of", (_plain(value),))
     return RowSpec(fields, _price(keys["price"]) if "price" in keys else None)
 
 

@@ -23,7 +23,8 @@ _EXCEPT = re.compile(r"\b(?:except|but|apart from|besides)\b(?: for| on)?", re.I
 _GROUPS = {"weekday": DAYS[:5], "weekend": DAYS[5:]}
 _SHUT = re.compile(r"\b(?:closed|not open|n't open|isn't open|day off|never open)\b", re.IGNORECASE)
 _BETWEEN = re.compile(
-    r"\s*(?:in the (?:morning|afternoon|evening)\s*)?(?:,?\s*(?:to|until|till|through|-|\u2013)|and we close at|and close at|and)\s*",
+    r"\s*(?:in the (?:morning|afternoon|evening)\s*)?(?:,?\s*(?:to|until|till|through|-|\u2013)|"
+    r"and we close at|and close at|and)\s*",
     re.IGNORECASE,
 )
 _ROLES = (

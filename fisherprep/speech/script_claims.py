@@ -23,21 +23,27 @@ _OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy
 _CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+)*)")
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
 _DISCOUNTS = (
-    ("half", re.compile(r"\bhalf[ -](?:off|price)\b|\bfifty percent\b", re.IGNORECASE), r"\bhalf\b|\b50 ?(?:%|percent)"),
+    ("half price", re.compile(r"\bhalf[ -](?:off|price)\b|\bfifty percent\b", re.IGNORECASE),
+     r"\bhalf\b|\b50 ?(?:%|percent)"),
     ("percent", re.compile(r"\bpercent\b|%", re.IGNORECASE), r"%|\bpercent\b"),
-    ("discount", re.compile(r"\bdiscount|\bon sale\b|\bspecial (?:price|deal|offer)\b|\bcoupon|\bdollars? off\b", re.IGNORECASE),
+    ("discount", re.compile(r"\bdiscount|\bon sale\b|\bspecial (?:price|deal|offer)\b|\bcoupon|"
+                            r"\bdollars? off\b", re.IGNORECASE),
      r"discount|\bsale\b|\bspecial\b|%|\boff\b|coupon|half"),
-    ("two for one", re.compile(r"\b(?:buy (?:one|two|1|2|an?)\b.*\bget|two for one|2 for 1|bogo|second one)\b.*", re.IGNORECASE),
+    ("two for one", re.compile(r"\b(?:buy (?:one|two|1|2|an?)\b.*\bget|two for one|2 for 1|bogo|"
+                               r"second one)\b.*", re.IGNORECASE),
      r"\bget\b|for one|\bsecond\b|free"),
     ("free", re.compile(
         r"\b(?:for free|free of charge|no (?:extra )?charge|on the house|complimentary|at no cost|on us|"
-        r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|for you|of (?!charge)))|"
+        r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
+        r"for you|of (?!charge)))|"
         r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
-        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0\b|no cost|come with|comes with|warranty"),
+        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0\b|no cost|come with|"
+                        r"comes with|warranty"),
 )  # fmt: skip
 """What is claimed, how it is said, and what a prompt that gives it holds."""
 _DOLLARS_AND = re.compile(
-    r"(\w+) dollars? ((?:ten|\w+teen|eleven|twelve|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b)(?![\w-]* (?:dollar|cent|more))",
+    r"(\w+) dollars? ((?:ten|\w+teen|eleven|twelve|(?:twen|thir|for|fif|six|seven|eigh|"
+    r"nine)ty)\b)(?![\w-]* (?:dollar|cent|more))",
     re.IGNORECASE,
 )
 """An amount whose cents follow the word dollar: "a dollar seventy-five"."""
@@ -45,8 +51,12 @@ _REMEDY = re.compile(r"\b(?:wrong|again|mistake|apolog\w*|complain\w*|replace\w*
 """What a prompt gives for free when something went wrong."""
 _LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
 
-_COMMON = frozenset({"free", "half", "price", "charge", "with", "this", "that", "your", "they", "from", "have", "when", "extra",
-                     "percent", "today", "will", "then", "discount", "about", "off", "all", "each", "every"})  # fmt: skip
+_COMMON = frozenset(
+    """
+    free half price charge with this that your they from have when extra percent today will then discount about off all
+    each every
+    """.split()  # noqa: SIM905
+)
 
 
 def says_total(text: str) -> bool:

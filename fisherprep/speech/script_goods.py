@@ -21,37 +21,44 @@ _COUNTED = re.compile(rf"(?:an?|one|another|some|{_NUMBER})\b")
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d+|[^\sa-z\d]")
 _END = frozenset(
     """
-    and or plus with in on at to for from that which who is are was were will would can could do does did be been if
-    when as because since so i you we it they he she this these those my his her their then please too also well right
-    today tomorrow tonight now here there coming ready instead only but not no by about over up out off into than per
-    each like have has had get got take make want need i'll i'd i'm you'll you'd we'll we've that's it's there's how what
-    where why maybe thanks thank sorry yes yeah okay altogether together total until before after while though without
-    the a an your our actually again first anyway later soon around under anywhere somewhere comes comes costs cost goes
-    or until works left available included sounds looks should may might must still just back
-    """.split()
+    and or plus with in on at to for from that which who is are was were will would can could do does did be
+    been if when as because since so i you we it they he she this these those my his her their then please too
+    also well right today tomorrow tonight now here there coming ready instead only but not no by about over up
+    out off into than per each like have has had get got take make want need i'll i'd i'm you'll you'd we'll
+    we've that's it's there's how what where why maybe thanks thank sorry yes yeah okay altogether together
+    total until before after while though without the a an your our actually again first anyway later soon
+    around under anywhere somewhere comes costs cost goes works left available included sounds looks should may
+    might must still just back
+    """.split()  # noqa: SIM905
 )
 """What ends a noun phrase."""
 _OFFERS = re.compile(
     r"\b(?:here(?:'s| is| are| comes?)|there(?:'s| is| are)(?: also)?|"
-    r"i(?:'ll| will|'d| can| could|'ve|)(?: also| just| gladly)? (?:add(?:ed)?|grab|ring(?: you)? up|send|ship|mail|pack|throw in|put in|"
+    r"i(?:'ll| will|'d| can| could|'ve|)(?: also| just| gladly)? (?:add(?:ed)?|grab|ring(?: you)? up|send|"
+    r"ship|mail|pack|throw in|put in|"
     r"include|sell|offer|recommend|suggest|toss in|got|get)(?: you)?(?: in| up)?|"
     r"(?:we|i)(?:'ve got| have| also have| sell| offer| carry| also do| serve| stock| only have| do have| got)|"
     r"(?:would you|do you|did you) (?:like|want)|can i (?:get you|interest you in|offer you|bring you)|how about|"
     r"(?:^|[.,!] )try|you (?:can|could)(?: also)? (?:have|add|try|order|buy))\s+"
 )
-_CONFIRMS = re.compile(r"(?:^|[,.!:]\s*|\band )(?:(?:so|okay|ok|sure|great|perfect|alright|all right|of course|got it|no problem|"
-                       r"then|and|right|certainly|absolutely)[,.!]?\s+)*(?:that's|that is|that makes|so|for)?\s*")  # fmt: skip
+_CONFIRMS = re.compile(r"(?:^|[,.!:]\s*|\band )(?:(?:so|okay|ok|sure|great|perfect|alright|all right|"
+                       r"of course|got it|no problem|"
+                       r"then|and|right|certainly|absolutely)[,.!]?\s+)*(?:that's|that is|that makes|so|"
+                       r"for)?\s*")  # fmt: skip
 _COMING = re.compile(r"([^.,!?]*?)\s*,?\s*(?:coming (?:right )?up|coming|is ready|are ready|on (?:its|the) way)\b")
 _PRICE_OF = re.compile(r"([^.,!?;]*?)\s+(?:is|are|costs?|would be|will be|runs?)\s+(?:only |just |about )?$")
 _WANTS = re.compile(
-    r"\b(?:(?:can|could|may) (?:i|we|you) (?:please |also |maybe )?(?:get|have|order|grab|buy|add|bring|sell|send)(?: me| us)?|"
-    r"(?:i|we)(?:'d| would) (?:really |also )?like|(?:i|we)'ll (?:also )?(?:have|take|get|try|go with)|i want|i need|we need|"
+    r"\b(?:(?:can|could|may) (?:i|we|you) (?:please |also |maybe )?(?:get|have|order|grab|buy|add|bring|sell|"
+    r"send)(?: me| us)?|"
+    r"(?:i|we)(?:'d| would) (?:really |also )?like|(?:i|we)'ll (?:also )?(?:have|take|get|try|go with)|i want|"
+    r"i need|we need|"
     r"give me|let me get|do (?:you|you guys) (?:have|sell|do|offer|carry|serve)|(?:is|are) there|have you got)\s+"
 )
 _ASKS = re.compile(r"\b(?:do (?:you|you guys)|is there|are there|have you got)\b")
 _ALSO_WANTS = re.compile(rf"(?:^|[.,!?] )(?:(?:oh|um|uh|hi|hello|and|plus|also|okay|then),? )*(?={_COUNTED.pattern})")
 _AGREES = re.compile(
-    r"\W*(?:(?:oh|um|uh|well|hi|hello|hey|thanks|good morning|hm),?\W+)*(?:sure|of course|yes|yeah|yep|okay|ok|coming|got it|no problem|"
+    r"\W*(?:(?:oh|um|uh|well|hi|hello|hey|thanks|good morning|hm),?\W+)*(?:sure|of course|yes|yeah|yep|okay|"
+    r"ok|coming|got it|no problem|"
     r"absolutely|certainly|great|perfect|all ?right|you got it|will do|right away|definitely|we do|here|gladly|exactly|"
     r"that's right|right|correct|fine|i can)\b",
     re.IGNORECASE,

@@ -13,7 +13,8 @@ _OPENNESS = re.compile(
     r"\b(?:open|opens|close|closes|hours|here|come (?:by|in|any)|stop by|every|always|all)\b", re.IGNORECASE
 )
 _OFFERED = re.compile(
-    r"\b(?:free|available|works?|have|could do|can do|can come|could come|come|open|slot|appointment|fine|possible|fits?)\b",
+    r"\b(?:free|available|works?|have|could do|can do|can come|could come|come|open|slot|appointment|fine|"
+    r"possible|fits?)\b",
     re.IGNORECASE,
 )
 _SLOTS = re.compile(
@@ -23,7 +24,8 @@ _SLOTS = re.compile(
 _PART = re.compile(rf"\b({'|'.join(DAYS)}) (morning|afternoon|evening|night)\b", re.IGNORECASE)
 _NOT = re.compile(r"n't\b|\b(?:no|not|never|closed|except|but|sorry|afraid|only)\b", re.IGNORECASE)
 _ASKS_OPEN = re.compile(r"\b(?:open|close|here|come (?:by|in)|hours)\b", re.IGNORECASE)
-_ALWAYS = re.compile(r"\b(?:holidays?|christmas|thanksgiving|new year'?s?|easter|around the clock|24/7|twenty-four seven|"
+_ALWAYS = re.compile(r"\b(?:holidays?|christmas|thanksgiving|new year'?s?|easter|around the clock|24/7|"
+                     r"twenty-four seven|"
                      r"24 hours|all night|all day|year-round|all year|weekends?|weekdays?|every ?day|daily|all week|"
                      r"seven days|any ?time|any day)\b", re.IGNORECASE)  # fmt: skip
 _WEEK = {"weekends": DAYS[5:], "weekend": DAYS[5:], "weekday": DAYS[:5], "weekdays": DAYS[:5]}

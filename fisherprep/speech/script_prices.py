@@ -25,8 +25,10 @@ _ASKS_PRICE = re.compile(
     r"\bhow much|\bprice|\bcosts?\b|\bwhat(?:'s| is| are| does| do| would)\b|\bhow expensive\b", re.IGNORECASE
 )
 _ORDERS = re.compile(
-    r"\b(?:(?:can|could|may) (?:i|we)|i'd like|we'd like|i would like|i'll|we'll|i want|i need|we need|give me|let me get|"
-    r"please|add|and|one for|for me)\b|^\W*(?:(?:um|uh|hi|hello|hey|okay|then|sure|yes),?\W+)*(?:an?|one|two|three|four|five|six)\b",
+    r"\b(?:(?:can|could|may) (?:i|we)|i'd like|we'd like|i would like|i'll|we'll|i want|i need|we need|"
+    r"give me|let me get|"
+    r"please|add|and|one for|for me)\b|^\W*(?:(?:um|uh|hi|hello|hey|okay|then|sure|yes),?\W+)*(?:an?|one|two|"
+    r"three|four|five|six)\b",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
@@ -42,7 +44,7 @@ SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A
 
 
 def cents_of(heard: Heard, plain: bool) -> list[int]:
-    """What it is in cents; with ``plain``, also a number without "dollars" ("one fifty", "that's ninety altogether")."""
+    """What it is in cents; with ``plain``, also a number without "dollars" ("that's ninety altogether")."""
     numbers = [100 * n for n in heard.values(NUMBER) if plain and n >= 20]
     return heard.values(MONEY) + numbers
 

@@ -32,7 +32,7 @@ MAX_SWAPPED_S = 2.0
 """The longest word whose end may stand before its start; a longer span is an error in one of the times."""
 MAX_ITEM_CHARS = 200
 MAX_STRAYS, MAX_STRAY_SHARE = 2, 0.1
-"""Of items, and as a share, those whose speaker is neither side's; more are no strays, but a side under another name."""
+"""Of items, and as a share, those whose speaker is neither side's; more are a side under another name."""
 NOT_SPOKEN = "items without a spoken word"
 """Counter: punctuation, noises and other marks, which are left out."""
 
