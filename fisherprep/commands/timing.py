@@ -54,7 +54,7 @@ def timing(work: Path, data_root: Path, out: Path | None, splits: tuple[str, ...
     print_rows(str(target), summary(found))
     if len(found.transfers) < MIN_TRANSFERS:
         click.echo(
-            f"warning: {len(found.transfers)} transfers, less than the {MIN_TRANSFERS} that `synthesize --timing` needs: "
+            f"warning: {len(found.transfers)} transfers, less than the {MIN_TRANSFERS} `synthesize --timing` needs: "
             f"it will refuse {target}; measure more calls (the splits measured: {', '.join(splits)})",
             err=True,
         )

@@ -110,6 +110,8 @@ def hours_of(sentences: list[str], asked: str = "") -> Hours:
             edges += found
             if found or re.search(r"\b(?:open|hours|daily|here)\b", clause, re.IGNORECASE):
                 opened |= days
+    if closed and not opened and edges:  # "open 7 am to 4 pm, closed on Monday"
+        opened = set(DAYS)
     return Hours(tuple(edges), frozenset(opened - closed), frozenset(closed))
 
 

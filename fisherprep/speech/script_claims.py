@@ -15,7 +15,7 @@ from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import same_time
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
 from fisherprep.speech.script_hours import Claim, wrong_times
-from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of
+from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_priced
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
@@ -37,7 +37,7 @@ _DISCOUNTS = (
         r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
         r"for you|of (?!charge)))|"
         r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
-        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0\b|no cost|come with|"
+        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0(?:\.00)?(?![.\d])|no cost|come with|"
                         r"comes with|warranty"),
 )  # fmt: skip
 """What is claimed, how it is said, and what a prompt that gives it holds."""
@@ -159,7 +159,7 @@ class Claims:
                 if not self._given_otherwise(heard, unnamed):
                     self._add(reason, line, f"{heard.text!r} in: {sentence}", expected)
             for heard in hear(unnamed):  # "Two Rivers Coffee" counts nothing
-                if TOTAL.search(unnamed) and cents_of(heard, True):
+                if cents_of(heard, True) and (TOTAL.search(unnamed) or is_priced(unnamed, heard)):
                     continue
                 if self.prices.is_change(index, unnamed, heard) or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :]):
                     continue

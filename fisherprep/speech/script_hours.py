@@ -64,7 +64,7 @@ def _wrong_days(clause: str, claim: Claim, facts: PromptFacts) -> Iterator[tuple
     hours = facts.hours
     own = clause is claim.asked or not _NOT.search(clause)
     known = hours.open_days | days_in(facts.text)
-    if own and _OPENNESS.search(clause):
+    if own and _OPENNESS.search(clause if clause is claim.asked else claim.sentence):
         for match in _ALWAYS.finditer(clause):
             word = match[0].lower()
             days = set(_WEEK.get(word, DAYS if word in _ALL_DAYS else ()))

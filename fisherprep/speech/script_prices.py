@@ -49,9 +49,9 @@ def cents_of(heard: Heard, plain: bool) -> list[int]:
     return heard.values(MONEY) + numbers
 
 
-def _is_priced(sentence: str, heard: Heard) -> bool:
+def is_priced(sentence: str, heard: Heard) -> bool:
     """Whether a number is what something costs ("the battery is forty-five")."""
-    before = re.search(r"(?:\b(?:is|are|costs?|runs)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
+    before = re.search(r"(?:\b(?:is|are|costs?|runs|so)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
     return bool(before and re.match(r"\s*(?:[.,?!]|and\b|so\b|but\b|$)", sentence[heard.end :]))
 
 
@@ -69,7 +69,7 @@ class Prices:
         is_total = bool(TOTAL.search(sentence))
         asked = self._asked(index, earlier)
         amounts = [
-            h for h in hear(sentence) if cents_of(h, is_total or _is_priced(sentence, h)) and not self._is_time(h)
+            h for h in hear(sentence) if cents_of(h, is_total or is_priced(sentence, h)) and not self._is_time(h)
         ]
         at = 0
         for heard in amounts:

@@ -94,7 +94,7 @@ def candidate_sums(texts: Sequence[str], facts: PromptFacts, needed: Collection[
     for item, found in sizes.items():  # "make it a large": a size that is said alone may be any item's
         found.update(size for size in facts.offers[item] if size in words)
         if UNITS & set(facts.offers[item]):
-            counts[item] |= numbers_said
+            counts[item] |= numbers_said | {a * b for a in numbers_said for b in numbers_said if a <= 12 and b <= 12}
     most = max([max(c) for c in counts.values()] + list(alone), default=1)
     sums = {0}
     for item, numbers in counts.items():
