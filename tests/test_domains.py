@@ -597,3 +597,25 @@ def test_facts_alone_are_a_domain(tmp_path):
         for d in planned.dialogues
         for cents in prompt_facts(d.script.prompt).offers.get("cleaning", {}).values()
     )
+
+
+def test_scripts_alone_are_divided_by_shop(tmp_path):
+    (tmp_path / "s").mkdir()
+    for n in range(8):
+        prompt = f"You work for Shop {n // 2} which is a cafe and your name is Ann. Information: Tea: $2.00. Cake: ${n}.50."
+        (tmp_path / "s" / f"{n}.txt").write_text(f"Prompt: {prompt}\n\nBuyer: A tea.\nSeller: Two dollars.\n")
+    file = tmp_path / "m.yaml"
+    file.write_text(
+        "name: m\ntables: m\nsplit: {by: facts, valid: 0.25, test: 0.25}\n"
+        "domain: {agent_role: Seller, user_role: Buyer, scripts: s, dialogues: 8}\n"
+    )
+    planned = plan_dialogues(load_manifest(file), 8, 0)
+    shops = defaultdict(set)
+    for dialogue in planned.dialogues:
+        shops[dialogue.script.own_names[0]].add(dialogue.split)
+    assert planned.dropped == [] and all(len(found) == 1 for found in shops.values())
+    assert sorted(next(iter(found)) for found in shops.values()) == ["test", "train", "train", "valid"]
+    for n in range(2, 8):
+        (tmp_path / "s" / f"{n}.txt").unlink()
+    planned = plan_dialogues(load_manifest(file), 2, 0)
+    assert any("none is held out" in name for name in planned.counters)

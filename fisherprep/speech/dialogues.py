@@ -113,6 +113,10 @@ def _add_scripts(manifest: Manifest, domain: Domain, scripts: list[Script], ids:
     if rule.by == "facts":
         found = split_scripts(scripts, rule)
         splits = {call_id: found[script.file] for call_id, script in chosen.items()}
+        if (rule.test or rule.valid) and len(scripts) > 1 and set(found.values()) == {"train"}:
+            planned.counters["scripts that name one shop, so that none is held out (split by: script would)"] = len(
+                scripts
+            )
         planned.prompt_splits.update({script.prompt: found[script.file] for script in scripts})
     else:
         splits = assign_splits({i: [s.file] for i, s in chosen.items()}, rule.valid, rule.test, rule.seed)

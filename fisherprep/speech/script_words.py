@@ -29,7 +29,7 @@ NOT_GOODS = frozenset(
     nobody both mine yours bite speed none all any internet wifi connection counter key  branch department
     agent specialist doctor dentist nurse hygienist mechanic barista owner boss busy  dog cat daughter wife
     husband mom dad mother father kids children neighbor heart head tooth teeth mouth license passport wallet
-      
+
     """.split()  # noqa: SIM905
 )
 """Heads of noun phrases that are no goods: time, people, papers, and what comes with a purchase."""
