@@ -602,7 +602,8 @@ def test_facts_alone_are_a_domain(tmp_path):
 def test_scripts_alone_are_divided_by_shop(tmp_path):
     (tmp_path / "s").mkdir()
     for n in range(8):
-        prompt = f"You work for Shop {n // 2} which is a cafe and your name is Ann. Information: Tea: $2.00. Cake: ${n}.50."
+        shop = f"You work for Shop {n // 2} which is a cafe and your name is Ann."
+        prompt = f"{shop} Information: Tea: $2.00. Cake: ${n}.50."
         (tmp_path / "s" / f"{n}.txt").write_text(f"Prompt: {prompt}\n\nBuyer: A tea.\nSeller: Two dollars.\n")
     file = tmp_path / "m.yaml"
     file.write_text(
