@@ -161,7 +161,11 @@ class Claims:
             for heard in hear(unnamed):  # "Two Rivers Coffee" counts nothing
                 if cents_of(heard, True) and (TOTAL.search(unnamed) or is_priced(unnamed, heard)):
                     continue
-                if self.prices.is_change(index, unnamed, heard) or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :]):
+                if (
+                    self._counts_item(heard, unnamed)
+                    or self.prices.is_change(index, unnamed, heard)
+                    or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
+                ):
                     continue
                 if not heard.values(MONEY) and not self._given(heard) and not self._is_count(heard):
                     kind = "invented_time" if heard.values(CLOCK) else "invented_number"
@@ -189,6 +193,11 @@ class Claims:
         if kind == DIGITS:
             return str(value) in self.facts.digits or str(value) in self.user_digits
         return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
+
+    def _counts_item(self, heard: Heard, sentence: str) -> bool:
+        """Whether a small number stands before an item: "two large lattes"; the total says whether it is right."""
+        after = " ".join(sentence[heard.end :].split()[:3])
+        return any(1 <= n <= 12 for n in heard.values(NUMBER)) and bool(self.facts.named(after))
 
     def _is_count(self, heard: Heard) -> bool:
         counts = {line.count for order in self.orders.values() for line in order}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
 _MOST_SUMS = 20_000
 _WORDS_BEFORE = 6
 """A count or a size stands at most so many words before its item ("two large oat milk lattes")."""
+_FOR = re.compile(r"^\s*(?:each )?for (?:the )?(\w+)", re.IGNORECASE)
 UNITS = frozenset({"hour", "day", "night", "week", "month", "year", "person", "minute", "visit"})
 
 
@@ -62,8 +64,10 @@ def named_in(text: str, facts: PromptFacts) -> list[Named]:
         if not sizes:  # "a latte, large"
             sizes = set(after.lower().replace(",", " ").replace(".", " ").split()) & set(facts.offers[item])
         numbers = {v for h in hear(" ".join(before)) for v in h.values(NUMBER) if 1 <= v <= 20}
-        if vocabulary(after) & UNITS & (vocabulary(" ".join(facts.offers[item])) | set()):
+        if vocabulary(after) & UNITS & vocabulary(" ".join(facts.offers[item])):
             numbers |= {v for h in hear(after) for v in h.values(NUMBER) if 1 <= v <= 31}
+        if people := _FOR.search(after):  # "breakfast for two"
+            numbers |= {v for h in hear(people[1]) for v in h.values(NUMBER) if 1 <= v <= 31}
         if {"dozen"} & set(before):
             numbers.add(12)
         found.append(Named(item, frozenset(numbers), frozenset(sizes)))
