@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fisherprep.speech.script_checks import Checker, Report
 from fisherprep.speech.scripts import Script, parse_script
@@ -38,3 +40,17 @@ def test_what_the_prompt_gives_passes(text):
 @pytest.mark.parametrize("text", dialogues("wrong.txt"))
 def test_what_the_prompt_does_not_give_is_found(text):
     assert check(text).violations
+
+
+_WORDS = """
+a the one two half free small large latte muffin oat milk is for so that's $4.00 four dollars fifty open until from to
+seven eight Monday Sunday every day here's we have of with and , . ? ! total back no yes sure percent hour a dollar
+""".split()  # noqa: SIM905
+
+
+@settings(max_examples=150)
+@given(st.lists(st.lists(st.sampled_from(_WORDS), min_size=1, max_size=25), min_size=2, max_size=6))
+def test_any_words_are_checked(lines):
+    told = "\n".join(f"{'AU'[i % 2]}: so {' '.join(words)}" for i, words in enumerate(lines))
+    for key in PROMPTS:
+        check(f"{key}\n{told}")

@@ -113,7 +113,8 @@ class Prices:
 
     def _fits_named(self, index: int, sentence: str, named: list[Named], heard: Heard) -> bool:
         """Whether an amount is a price, or a sum of prices, of items."""
-        counts = {1, *all_values([sentence], NUMBER), *all_values([self.script.lines[index - 1].text], NUMBER)} - {0}
+        before = [line.text for line in self.script.lines[max(0, index - 1) : index]]
+        counts = {1, *all_values([sentence, *before], NUMBER)} - {0}
         allowed = self._sums_of(named, {c for c in counts if c <= 31}, index)
         cents = cents_of(heard, True)
         return any(value in allowed for value in cents) or self._so_far(index, sentence, heard)
