@@ -21,7 +21,7 @@ should can could may might must ought of in on at by for from to into onto with 
 or but nor if because since while until though although though's after before during over under up down out off through
 between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
 too
-only even still very really quite pretty rather more most much many few several lot lots bit little less least
+only even still instead very really quite pretty rather more most much many few several lot lots bit little less least
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
 used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
@@ -36,7 +36,7 @@ dislike hate despise avoid mind worry concern bother
 thing something anything everything stuff way time place people person someone anyone everyone part type kind reason lot
 life day year month week age old young new good great nice fine big small large long short early late whole main
 currently recently previously formerly originally generally mostly mainly primarily frequently regularly occasionally
-rarely seldom especially particularly actually simply truly deeply highly strongly strong personally together away back
+rarely seldom especially particularly actually simply truly deeply highly strongly strong personally away back
 ago later soon daily every former previous past current fond fan avid big enthusiastic interested interest passionate
 certain different various important opinion view concerned able willing
 job profession occupation career living home hobby activity experience
@@ -64,6 +64,7 @@ grandchild grandkid
 mother mom mama mommy
 father dad daddy papa
 parent folk
+vet veterinarian
 grandmother grandma nana granny
 grandfather grandpa granddad
 spouse partner

@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from fisherprep.label.grounding.lexicon import word_set
 from fisherprep.label.grounding.wording import proves, stem, tokens
 
+WANTING = word_set("want wish hope would 'd plan dream like love think if could save saving always")
+DISLIKING = word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting sick tire")
+
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),
     "buy": word_set("buy get purchase"),
-    "want": word_set("want wish hope would 'd plan dream like love think if could save saving always"),
-    "hope": word_set("want wish hope would 'd plan dream like love think if could"),
-    "hate": word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting"),
-    "dislike": word_set("hate dislike despise detest stand awful terrible horrible not bore worst"),
+    "want": WANTING,
+    "hope": WANTING,
+    "hate": DISLIKING,
+    "dislike": DISLIKING,
     "raise": word_set("raise have get grow bring kid child"),
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
@@ -47,6 +50,13 @@ LIGHT_FOR = {
     "use": word_set("have on"),
     "spend": word_set("be take"),
     "wait": word_set("stand"),
+    "cook": word_set("make do fix"),
+    "host": word_set("do have"),
+    "set": word_set("make"),
+    "give": word_set("do teach"),
+    "serve": word_set("be"),
+    "earn": word_set("get make"),
+    "read": word_set("book"),
 }
 """Verbs in whose place common speech puts a light one: "she does soccer", "i haven't had meat"."""
 
@@ -96,7 +106,12 @@ good bad
 great terrible
 early late
 old young
+old new
 big small
+huge small
+big little
+huge little
+huge tiny
 first last
 more less
 best worst
@@ -105,6 +120,15 @@ north south
 east west
 weekday weekend
 summer winter
+summer fall
+spring fall
+spring summer
+spring winter
+winter fall
+morning evening
+afternoon night
+afternoon morning
+noon midnight
 husband wife
 """.strip().splitlines()
 )

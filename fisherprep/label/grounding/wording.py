@@ -142,7 +142,11 @@ def any_proves(said: Sequence[str], claimed: str) -> bool:
 @lru_cache(maxsize=50_000)
 def is_light(word: str) -> bool:
     """Whether a fact may use the word without its having been said."""
+    if word in _NO_INFLECTION:
+        return False
     return word in STOP or word in SOFT or stem(word) in _LIGHT_STEMS or len(word) == 1
 
 
+_NO_INFLECTION = frozenset({"evening", "evenings", "wedding", "weddings"})
+"""What looks like a form of a light word and is none."""
 _LIGHT_STEMS = frozenset(stem(word) for word in SOFT | STOP)

@@ -1,0 +1,286 @@
+"""The verb of a fact: whether it was said of the fact's subject, in that tense, with that object's clause.
+
+The other rules look for each word of a fact by itself. Here the fact is read as subject, verb and complement: a common
+verb ("have", "live", "make") may stand for another one only if that licenses it, the one who does it must be the one
+who was said to do it, and the present is not proved by the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fisherprep.label.grounding.claims import Claim
+from fisherprep.label.grounding.clauses import GENERIC, NEUTRAL, OTHER, OWN, Clause
+from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.lexicon import (
+    AUXILIARIES,
+    BEING,
+    IRREGULAR_PAST,
+    KIN,
+    SOFT,
+    STOP,
+    THIRD_VERBS,
+    word_set,
+)
+from fisherprep.label.grounding.relations import DISLIKING, WANTING
+from fisherprep.label.grounding.wording import proves, stem
+
+_BE = BEING | word_set("be being 're 'm")
+_PRESENT_BE = word_set("am is are 's be")
+_HELPERS = AUXILIARIES | _BE | word_set("have has had having will would 'd may might must get got 've not never no to")
+_ADVERBS = word_set(
+    "also still now always often usually just currently really rarely once recently never not mostly mainly sometimes "
+    "frequently previously formerly no longer only even occasionally generally typically already actually both all"
+)
+_MAKING = "make bake build sew cook do create brew fry craft quilt knit paint fix can grow design write record mix"
+
+LICENSES = {
+    "have": word_set(
+        "have get my our own buy adopt raise be am is are was been 's with keep mine ours give collect there no take "
+        "suffer lose rescue expect name we"
+    ),
+    "live": word_set("live reside be am is are 's stay home house rent own buy move apartment condo here from place settle"),
+    "own": word_set("own have get buy my our mine ours run open start collect"),
+    "make": word_set(_MAKING),
+    "get": word_set("get receive win buy have give take adopt pick go be become"),
+    "give": word_set("give donate buy teach send volunteer let"),
+    "keep": word_set("keep have save store raise collect put stay"),
+    "grow": word_set("grow raise have plant garden get"),
+    "move": word_set("move relocate come transfer go settle end"),
+    "take": word_set("take use ride have get bring do study go on drive"),
+    "go": word_set("go be been visit travel drive fly come attend run walk take get trip see move head spend"),
+    "come": word_set("come be from move grow go am 's bear"),
+    "start": word_set("start begin open found become first new get"),
+    "begin": word_set("start begin open found become first new get"),
+    "bring": word_set("bring take carry come get"),
+    "put": word_set("put have keep set"),
+    "leave": word_set("leave quit go move retire stop"),
+    "raise": word_set("raise have get grow bring kid child"),
+    "love": word_set(
+        "love like favorite crazy big huge fan great best addict enjoy fun adore into good wonderful passion passionate "
+        "live beautiful not nice miss always stand tire"
+    ),
+    "hate": DISLIKING,
+    "dislike": DISLIKING,
+    "want": WANTING,
+    "hope": WANTING,
+    "manage": word_set("manage manager run supervise charge"),
+    "learn": word_set("learn teach study try class lesson take"),
+    "help": word_set("help volunteer carry assist care give take work babysit watch"),
+}  # fmt: skip
+"""Common verbs, and the words of which one must be in the clause that proves such a verb (as stems)."""
+LICENSES.update({stem(verb): words for verb, words in list(LICENSES.items())})
+_OBJECTIVE = word_set("my our i we")
+_LEAVING = word_set("since before after until till than without")
+_RELATED = _PRESENT_BE | word_set("was were been as half part become get work call consider")
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """The verb of one clause of a fact."""
+
+    verb: str
+    at: int
+    present: bool
+    passive: bool
+
+
+def predicate_of(clause: Clause) -> Predicate | None:
+    """The first verb that is no auxiliary; a form of "be" where nothing else follows it. None where it cannot be told."""
+    words = clause.words
+    at = _after_subject(words)
+    if at is None:
+        return None
+    helpers: list[str] = []
+    while at < len(words) and (words[at] in _HELPERS or words[at] in _ADVERBS or words[at].endswith("ly")):
+        helpers.append(words[at])
+        at += 1
+    if "used" in words[at : at + 1] and words[at + 1 : at + 2] == ("to",):
+        helpers.append("used")
+        at += 2
+    being = any(word in _BE for word in helpers)
+    if at >= len(words) or not (_participle(words[at]) or not being):
+        verb = "be" if being else "have"
+        present = helpers[-1:] != ["been"] and _PRESENT_BE.isdisjoint(helpers) is False if being else "had" not in helpers
+        return Predicate(verb, max(0, at - 1), bool(present), passive=False)
+    if helpers and stem(helpers[-1]) in ("have", "get") and not _participle(words[at]):
+        return Predicate(stem(helpers[-1]), at - 1, helpers[-1] not in ("had", "got"), passive=False)
+    passive = being and not words[at].endswith("ing")
+    past = _is_past(words[at]) or not {"used", "was", "were", "had", "did", "have", "has"}.isdisjoint(helpers)
+    return Predicate(words[at], at, not past, passive)
+
+
+def _after_subject(words: Sequence[str]) -> int | None:
+    """Where the words after the subject begin ("i", "my younger sister")."""
+    if not words:
+        return None
+    if words[0] in ("i", "we", "he", "she", "they"):
+        return 1
+    if words[0] not in ("my", "our"):
+        return None
+    for at in range(2, min(len(words), 6)):
+        word = words[at]
+        if word in KIN and words[at - 1] not in KIN:
+            continue
+        if word in THIRD_VERBS or word in _HELPERS or _is_past(word) or (word.endswith("s") and words[at - 1] in KIN):
+            return at if word != "'s" or words[at + 1 : at + 2] not in (("name",),) else None
+    return None
+
+
+def _participle(word: str) -> bool:
+    return word.endswith(("ing", "ed", "en")) or word in IRREGULAR_PAST or word in ("gone", "grown", "born", "done")
+
+
+def _is_past(word: str) -> bool:
+    return word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4)
+
+
+def misattributed(claim: Claim, said: Said) -> str | None:
+    """The rule that a fact breaks by its verb; None where the verb was said of its subject."""
+    for clause in claim.clauses:
+        found = predicate_of(clause)
+        if found is None or clause.subject not in (OWN, OTHER):
+            continue
+        reason = _by_another(clause, found, said) or _unlicensed(claim, clause, found, said)
+        reason = reason or _past_only(claim, clause, found, said)
+        if reason:
+            return reason
+    return _loosely_bound(claim, said)
+
+
+def _same_subject(clause: Clause, other: Clause) -> bool:
+    """Whether two clauses tell of the same one; "we" are the speaker and whoever else."""
+    if clause.subject == OWN:
+        return other.subject in (OWN, NEUTRAL, GENERIC)
+    if other.subject == NEUTRAL:
+        return True
+    if other.subject == OWN:
+        return other.who == "we" or any(w in KIN and proves(w, clause.who) for w in other.words[:4])
+    return not clause.who or not other.who or other.who in ("they", "who", "he", "she") or _akin(other.who, clause.who)
+
+
+def _akin(a: str, b: str) -> bool:
+    return proves(a, b) or proves(b, a)
+
+
+def _by_another(clause: Clause, found: Predicate, said: Said) -> str | None:
+    """Whether the verb was said, but only of somebody else ("you taught her" for "she taught me")."""
+    verb = stem(found.verb)
+    if verb in ("be", "have", "get", "go", "do", "know", "think", "live", "like", "love", "work") or found.passive:
+        return None
+    saying = [c for c in said.clauses if any(stem(w) == verb and w not in KIN for w in c.words)]
+    if not saying or any(_same_subject(clause, c) for c in saying):
+        return None
+    if clause.subject == OWN and any(_joint(c) for c in saying):
+        return None
+    return "about_someone_else"
+
+
+def _joint(clause: Clause) -> bool:
+    return not {"us", "we", "our"}.isdisjoint(clause.words) and "with" not in clause.words
+
+
+def _near(claim: Claim, clause: Clause, said: Said) -> list[Clause]:
+    """The clauses about the same one that hold a word of the fact's clause, and what "it" goes on with."""
+    keys = [w for w in clause.words if w in claim.hard or any(n.word == w for n in claim.names)]
+    keys = keys or [w for w in clause.words if w not in STOP and w not in SOFT and w not in KIN]
+    own = [c for c in said.clauses if _same_subject(clause, c)]
+    near: list[Clause] = []
+    for at, c in enumerate(own):
+        if any(proves(w, key) for w in c.words for key in keys):
+            near += own[max(0, at - 1) : at + 2] if at and own[at].words[0] in ("and", "or", "but") else own[at : at + 2]
+    return near
+
+
+def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> str | None:
+    """Whether a common verb stands for something that was not said."""
+    verb = stem(found.verb)
+    licence = LICENSES.get(verb)
+    if licence is None or _answers(said) or claim.opinion:
+        return None
+    near = _near(claim, clause, said)
+    if not near or any(_verbless(c) for c in near):
+        return None
+    words = {form for c in near for word in c.words for form in (word, stem(word))}
+    words |= {"hate" for c in near if c.disliked}
+    if verb in words or not licence.isdisjoint(words):
+        return None
+    return "not_supported"
+
+
+def _answers(said: Said) -> bool:
+    return any(question.answer is not None for question in said.questions)
+
+
+def _verbless(clause: Clause) -> bool:
+    """Whether a clause is an answer without a verb ("two boys and a girl")."""
+    if clause.subject != NEUTRAL:
+        return False
+    return not any(w in _HELPERS - {"not", "no", "to"} or w in THIRD_VERBS or _is_past(w) for w in clause.words)
+
+
+def _past_only(claim: Claim, clause: Clause, found: Predicate, said: Said) -> str | None:
+    """Whether the present is claimed of what was told in the past only."""
+    if not found.present or claim.opinion or not {"ever", "never", "past", "once", "ago"}.isdisjoint(clause.words):
+        return None
+    verb = stem(found.verb)
+    near = [c for c in (_near(claim, clause, said) or said.clauses) if _same_subject(clause, c)]
+    if verb == "be":
+        forms = [w for c in near for w in c.words if w in _BE]
+        return "no_longer_so" if clause.subject == OTHER and forms and set(forms) <= {"was", "were"} else None
+    forms = [w for c in near for w in c.words if stem(w) == verb and w not in KIN]
+    always = any("always" in c.words or "have" in c.words or "been" in c.words or "just" in c.words for c in near)
+    if forms and all(_is_past(w) for w in forms) and not always and verb not in ("want", "buy"):
+        return "no_longer_so"
+    return None
+
+
+def _loosely_bound(claim: Claim, said: Said) -> str | None:
+    """Complements that the cited words bind otherwise: "since college" for in it, "a building inspector" for a builder."""
+    for before, word in zip(claim.words, claim.words[1:], strict=False):
+        leads = [
+            c.words[at - 1] if at else ""
+            for c in said.clauses
+            for at, other in enumerate(c.words)
+            if word not in STOP and proves(other, word)
+        ]
+        if before in ("in", "at") and leads and _LEAVING.issuperset(leads):
+            return "not_supported"
+    if claim.words[:2] in (("i", "are"), ("i", "am"), ("i", "were"), ("i", "was")):
+        return _not_predicated(claim, said)
+    return None
+
+
+def _not_predicated(claim: Claim, said: Said) -> str | None:
+    """Whether "you are italian" rests on a clause that says so of nobody ("i make a lot of italian")."""
+    heads = [w for w in claim.words[2:6] if w in claim.hard or any(n.word == w and not n.place for n in claim.names)]
+    if not heads or _answers(said) or claim.words[2:3] == ("in",) or claim.words[2].endswith("ing"):
+        return None
+    head = heads[0]
+    clauses = [c for c in said.clauses if c.subject != OTHER and any(proves(w, head) for w in c.words)]
+    if not clauses:
+        return None
+    for c in clauses:
+        if not _RELATED.isdisjoint(map(stem, c.words)) or not _RELATED.isdisjoint(c.words) or _verbless(c):
+            if not _modifier_only(head, c):
+                return None
+        elif any(stem(w) == stem(head) and w != head for w in c.words):
+            return None
+        elif any(proves(w, head) and stem(w) != stem(head) for w in c.words):
+            return None
+    return "not_supported"
+
+
+def _modifier_only(head: str, clause: Clause) -> bool:
+    """Whether a trade was only part of another ("a building inspector": builder)."""
+    at = [at for at, w in enumerate(clause.words) if proves(w, head)]
+    return bool(at) and all(
+        clause.words[i] != head
+        and clause.words[i].endswith("ing")
+        and clause.words[i - 1 : i] in (("a",), ("an",), ("the",))
+        and i + 1 < len(clause.words)
+        for i in at
+    )
+
+
