@@ -20,6 +20,7 @@ from fisherprep.label.grounding.lexicon import (
     PLACE_VERBS,
     SAME_NAMES,
     SOFT,
+    THIRD_VERBS,
     VISIT,
     WOMEN,
     word_set,
@@ -29,6 +30,8 @@ from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_
 from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
+_BEFORE_OBJECTS = word_set("to for with from of by on at around near like without raised wanted asked helped called keep")
+_NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
 _UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
@@ -81,7 +84,7 @@ class Claim:
 def read_claim(text: str) -> Claim:
     """A sentence in the second person as a claim; the first word is never a name."""
     cased = cased_tokens(text)
-    words = [_TO_FIRST_PERSON.get(word, word) for word in tokens(text)]
+    words = _in_first_person(tokens(text))
     names = _names(cased)
     counted = {at for run in runs(words) for at in range(run.start, run.end)}
     name_words = {name.word for name in names}
@@ -102,11 +105,40 @@ def read_claim(text: str) -> Claim:
     )
 
 
+def _in_first_person(words: Sequence[str]) -> list[str]:
+    """``your brother told you`` as "my brother told me"; "no longer" as "not anymore", "driver's license" as "license"."""
+    turned = []
+    for at, word in enumerate(words):
+        before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
+        if word == "you" and at and (_takes_object(before) or not after):
+            turned.append("me")
+        elif (word, after) == ("no", "longer"):
+            turned.append("not")
+        elif (before, word) == ("no", "longer"):
+            turned.append("anymore")
+        elif word == "driver" and after == "'s" and words[at + 2 : at + 3] == ["license"] or (
+            word == "'s" and before == "driver" and after == "license"
+        ):
+            continue
+        else:
+            turned.append(_TO_FIRST_PERSON.get(word, word))
+    return turned
+
+
+def _takes_object(word: str) -> bool:
+    """Whether "you" after this word is an object."""
+    return word in _BEFORE_OBJECTS or word in IRREGULAR_PAST or (word in THIRD_VERBS and word not in BEING | _NO_OBJECT)
+
+
 def _firm(words: Sequence[str], at: int) -> bool:
     """Whether a light word means something here: "every day", "a month", "your back"."""
     before = words[at - 1] if at else ""
     if words[at] == "back":
         return before == "my"
+    if words[at] == "once":
+        return at == len(words) - 1
+    if words[at] == "grown":
+        return before in ("are", "is")
     if words[at] in ("work", "home"):
         return before in ("at", "from")
     return words[at] in _SPANS and before in _EVERY
@@ -273,7 +305,7 @@ def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
     if not claimed or any(proves(s, c) for s in said for c in claimed):
         return True
     age = run.start > 0 and words[run.start - 1] in BEING | {"under", "over"}
-    return not said and (not age or any(stem(word) in _UNITS for word in claimed))
+    return not said and (not age or "old" in claimed)
 
 
 def _is_one_of_several(noun: str, said: Said) -> bool:

@@ -49,6 +49,7 @@ _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, rev
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
 _OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
+_FILLING = word_set("one just still also always never really now")
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -121,7 +122,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if _follows_from_if(found):
+            if _follows_from_if(found) or _goes_on_supposing(found):
                 found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
@@ -138,6 +139,13 @@ def _follows_from_if(found: Sequence[Clause]) -> bool:
     words = found[-1].words
     going_on = words[0] == "and" and "i" not in words
     return going_on or any(a in ("am", "are", "will") for a in words) or (found[-2].imagined and words[0] == "and")
+
+
+def _goes_on_supposing(found: Sequence[Clause]) -> bool:
+    """Whether a clause hangs on the "might" of the one before ("i might quit and be a painter")."""
+    if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or"):
+        return False
+    return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
 
 
 def _cannot(words: Sequence[str]) -> bool:
@@ -208,8 +216,8 @@ def _subject_at(words: Sequence[str], at: int) -> str | None:
     if word in OTHERS:
         return OTHER
     if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
-        after = words[at + 2 : at + 4]
-        if (after[1:] if after[:1] == ["one"] else after)[:1] in (["is"], ["'s"], ["was"], ["works"], ["lives"]):
+        after = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
+        if after and (after[0] in THIRD_VERBS or _past(after[0])):
             return OTHER
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC

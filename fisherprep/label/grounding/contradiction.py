@@ -209,7 +209,8 @@ def _about(who: str, key: str, found: Clause) -> bool:
 
 def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
-    return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
+    at_verb = 2 if claim.words[:1] == ("i",) else 0
+    return any(a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False))
 
 
 def _tense_differs(clause: Clause, found: Clause) -> bool:

@@ -18,6 +18,7 @@ _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
 _ASKING = word_set("what where when who why how which")
 _SUBJECTS = word_set("you they he she it your")
+_COUNTED = word_set("day days time thing of more year week month night")
 _STANDING_IN = word_set("it she he they him her them one ones mine that there")
 MAX_CONTEXT = 60
 """Words of a turn before that are looked back on."""
@@ -96,7 +97,7 @@ class Evidence:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
-            refers = bool(questions) or not _STANDING_IN.isdisjoint(words)
+            refers = bool(questions) or not _STANDING_IN.isdisjoint(_without_counts(words))
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
@@ -121,6 +122,11 @@ class Evidence:
         if not _asks(said):
             return ()
         return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
+
+
+def _without_counts(words: Sequence[str]) -> list[str]:
+    """The words without a "one" that counts ("one day")."""
+    return [w for w, after in itertools.zip_longest(words, words[1:], fillvalue="") if w != "one" or after not in _COUNTED]
 
 
 def _inquires(clause: Clause) -> bool:

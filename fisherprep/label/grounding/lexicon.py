@@ -44,7 +44,7 @@ prefer favorite around approximately nearly almost roughly least per
 yourself own describe include involve relate regard free spare lately nowadays originally ago total
 """)
 
-NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
+NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot instead")
 AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
 LIKINGS = word_set("like love enjoy prefer fond fan favorite adore appreciate")
@@ -249,9 +249,9 @@ IRREGULAR_PAST = word_set(
     "wore sent got"
 )
 SELF = word_set("i we")
-BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
+BOUNDARIES = word_set("and but so because then when while although though cause instead except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING = word_set("due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(
     "maybe getting will consider imagine dream think believe interested going save when whenever"
 )

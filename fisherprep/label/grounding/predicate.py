@@ -46,7 +46,7 @@ LICENSES = {
     "get": word_set("get receive win buy have give take adopt pick go be become"),
     "give": word_set("give donate buy teach send volunteer let"),
     "keep": word_set("keep have save store raise collect put stay"),
-    "grow": word_set("grow raise have plant garden get"),
+    "grow": word_set("grow raise plant garden"),
     "move": word_set("move relocate come transfer go settle end"),
     "take": word_set("take use ride have get bring do study go on drive"),
     "go": word_set("go be been visit travel drive fly come attend run walk take get trip see move head spend"),
@@ -71,7 +71,8 @@ LICENSES = {
 }  # fmt: skip
 """Common verbs, and the words of which one must be in the clause that proves such a verb (as stems)."""
 LICENSES.update({stem(verb): words for verb, words in list(LICENSES.items())})
-_OBJECTIVE = word_set("my our i we")
+_OF_THE_SPEAKER = word_set("my our mine ours we am there here no keep expect")
+"""What licenses a verb of the speaker only: "my daughter wants a horse" does not say that she has one."""
 _LEAVING = word_set("since before after until till than without")
 _RELATED = _PRESENT_BE | word_set("was were been as half part become get work call consider")
 
@@ -93,7 +94,7 @@ def predicate_of(clause: Clause) -> Predicate | None:
     if at is None:
         return None
     helpers: list[str] = []
-    while at < len(words) and (words[at] in _HELPERS or words[at] in _ADVERBS or words[at].endswith("ly")):
+    while at < len(words) and (words[at] in _HELPERS or words[at] in _ADVERBS or _adverb(words[at])):
         helpers.append(words[at])
         at += 1
     if "used" in words[at : at + 1] and words[at + 1 : at + 2] == ("to",):
@@ -109,6 +110,10 @@ def predicate_of(clause: Clause) -> Predicate | None:
     passive = being and not words[at].endswith("ing")
     past = _is_past(words[at]) or not {"used", "was", "were", "had", "did", "have", "has"}.isdisjoint(helpers)
     return Predicate(words[at], at, not past, passive)
+
+
+def _adverb(word: str) -> bool:
+    return word.endswith("ly") and len(word) > 5 and word not in ("supply", "family")
 
 
 def _after_subject(words: Sequence[str]) -> int | None:
@@ -154,7 +159,7 @@ def _same_subject(clause: Clause, other: Clause) -> bool:
     if clause.subject == OWN:
         return other.subject in (OWN, NEUTRAL, GENERIC)
     if other.subject == NEUTRAL:
-        return True
+        return other.words[0] not in ("it", "that", "this")
     if other.subject == OWN:
         return other.who == "we" or any(w in KIN and proves(w, clause.who) for w in other.words[:4])
     return not clause.who or not other.who or other.who in ("they", "who", "he", "she") or _akin(other.who, clause.who)
@@ -197,13 +202,16 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
     """Whether a common verb stands for something that was not said."""
     verb = stem(found.verb)
     licence = LICENSES.get(verb)
-    if licence is None or _answers(said) or claim.opinion:
+    if licence is None or claim.opinion:
         return None
+    if clause.subject == OTHER:
+        licence -= _OF_THE_SPEAKER
     near = _near(claim, clause, said)
     if not near or any(_verbless(c) for c in near):
         return None
     words = {form for c in near for word in c.words for form in (word, stem(word))}
     words |= {"hate" for c in near if c.disliked}
+    words |= {stem(word) for question in said.questions for word in question.words}
     if verb in words or not licence.isdisjoint(words):
         return None
     return "not_supported"
@@ -247,29 +255,48 @@ def _loosely_bound(claim: Claim, said: Said) -> str | None:
         ]
         if before in ("in", "at") and leads and _LEAVING.issuperset(leads):
             return "not_supported"
+    if ("about", "to") in zip(claim.words, claim.words[1:], strict=False) and not any(c.supposed for c in said.clauses):
+        return "contradicted"
+    if _about_another_thing(claim, said):
+        return "not_supported"
     if claim.words[:2] in (("i", "are"), ("i", "am"), ("i", "were"), ("i", "was")):
         return _not_predicated(claim, said)
     return None
 
 
+def _about_another_thing(claim: Claim, said: Said) -> bool:
+    """Whether "nightmares about comedies" is claimed where the two were spoken of apart."""
+    if "about" not in claim.words[2:-1]:
+        return False
+    at = claim.words.index("about", 2)
+    thing = next((w for w in reversed(claim.words[:at]) if w in claim.hard), None)
+    of = next((w for w in claim.words[at + 1 :] if w in claim.hard), None)
+    if thing is None or of is None:
+        return False
+    both = [c for c in said.clauses if any(proves(w, of) for w in c.words)]
+    return bool(both) and not any(proves(w, thing) for c in both for w in c.words)
+
+
 def _not_predicated(claim: Claim, said: Said) -> str | None:
     """Whether "you are italian" rests on a clause that says so of nobody ("i make a lot of italian")."""
-    heads = [w for w in claim.words[2:6] if w in claim.hard or any(n.word == w and not n.place for n in claim.names)]
-    if not heads or _answers(said) or claim.words[2:3] == ("in",) or claim.words[2].endswith("ing"):
+    heads = [w for w in claim.words[2:7] if w in claim.hard or any(n.word == w and not n.place for n in claim.names)]
+    if not heads or _answers(said) or claim.words[2] in ("in", "on", "at") or claim.words[2].endswith("ing"):
         return None
-    head = heads[0]
+    return None if any(_predicated(head, said) for head in heads) else "not_supported"
+
+
+def _predicated(head: str, said: Said) -> bool:
+    """Whether a clause says of the speaker that they are so, or do what makes them so (teaches: a teacher)."""
     clauses = [c for c in said.clauses if c.subject != OTHER and any(proves(w, head) for w in c.words)]
     if not clauses:
-        return None
+        return True
     for c in clauses:
         if not _RELATED.isdisjoint(map(stem, c.words)) or not _RELATED.isdisjoint(c.words) or _verbless(c):
             if not _modifier_only(head, c):
-                return None
-        elif any(stem(w) == stem(head) and w != head for w in c.words):
-            return None
-        elif any(proves(w, head) and stem(w) != stem(head) for w in c.words):
-            return None
-    return "not_supported"
+                return True
+        elif any(proves(w, head) and (w != head or head.endswith("ed")) for w in c.words):
+            return True
+    return False
 
 
 def _modifier_only(head: str, clause: Clause) -> bool:
