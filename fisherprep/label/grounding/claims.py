@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fisherprep.label.grounding.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
-from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.evidence import STANDING_IN, Said
 from fisherprep.label.grounding.lexicon import (
     BEING,
     BROADER,
@@ -32,6 +32,8 @@ from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_ligh
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _BEFORE_OBJECTS = word_set("to for with from of by on at around near like without raised wanted asked helped called keep")
 _NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
+_FOR_THINGS, _FOR_PERSONS = word_set("it that there"), word_set("he she him her we")
+_FOR_SEVERAL = word_set("them they ones")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
 _UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
@@ -97,7 +99,7 @@ def read_claim(text: str) -> Claim:
     names += [Name(word, place=True) for word in places if word in hard]
     return Claim(
         words=tuple(words),
-        clauses=tuple(clauses(words)),
+        clauses=tuple(part for clause in clauses(words) for part in _undertaken(clause)),
         names=tuple(names),
         numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or _counts(words, run)),
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
@@ -123,6 +125,14 @@ def _in_first_person(words: Sequence[str]) -> list[str]:
         else:
             turned.append(_TO_FIRST_PERSON.get(word, word))
     return turned
+
+
+def _undertaken(clause: Clause) -> Iterable[Clause]:
+    """``my mother taught me | to cook``: the cooking is the speaker's."""
+    for at, pair in enumerate(itertools.pairwise(clause.words)):
+        if clause.subject == OTHER and pair == ("me", "to") and "taught" in clause.words:
+            return (replace(clause, words=clause.words[: at + 1]), Clause(clause.words[at + 1 :], OWN))
+    return (clause,)
 
 
 def _takes_object(word: str) -> bool:
@@ -207,12 +217,15 @@ def unsaid(claim: Claim, said: Said) -> str | None:
         if not name_said(name.word, words) and not name_said(name.word, confirmed):
             return "place_not_said" if name.place else "name_not_said"
     asked = [word for question in said.questions for word in question.turn]
+    spoken = [*words, *asked]
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
+    said_of = tuple(word for word in needed if not _general(word, claim, spoken))
+    needed = said_of if claim.names or claim.numbers else said_of or needed
     unproved = [word for word in needed if not any_proves(words, word)]
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
     agreed = any(question.answer is not None for question in said.questions)
     proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
-    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
+    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], claim, said)):
         return "not_supported"
     if not _supported(claim, said):
         return "not_supported"
@@ -221,9 +234,29 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     return None
 
 
-def _stood_for(word: str, said: Said) -> bool:
+_GENERAL = word_set(
+    "food foods cuisine dish dishes music song songs film films movie movies show shows program book books reading game "
+    "games holiday sport sports language baby hobby dog breed season family people"
+)
+
+
+def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
+    """Whether a word only says of what kind a said one is ("italian food", "your favorite holiday is halloween")."""
+    if word not in _GENERAL:
+        return False
+    at = claim.words.index(word)
+    said = [w for w in claim.words if w != word and (w in claim.hard or any(n.word == w for n in claim.names))]
+    beside = claim.words[at - 1] in said or "favorite" in claim.words or word == "reading"
+    return beside and bool(said) and all(any_proves(spoken, w) for w in said)
+
+
+def _stood_for(word: str, claim: Claim, said: Said) -> bool:
     """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
     if not any_proves(said.context, word) or word in _SPANS:
+        return False
+    standing = STANDING_IN.intersection(said.words)
+    fitting = standing - _FOR_THINGS if word in KIN else standing - _FOR_PERSONS
+    if not fitting or (word in claim.single and fitting <= _FOR_SEVERAL):
         return False
     if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
         return False
@@ -243,6 +276,7 @@ def _supported(claim: Claim, said: Said) -> bool:
         clause
         for clause, after in itertools.zip_longest(own, own[1:])
         if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
+        or not _FOR_SEVERAL.isdisjoint(clause.words)
     ] or own
     elliptic = any(clause.subject == NEUTRAL for clause in near)
     words = {form for clause in near for word in clause.words for form in (word, stem(word))}
@@ -251,6 +285,8 @@ def _supported(claim: Claim, said: Said) -> bool:
     for clause in claim.clauses:
         if clause.subject == OTHER:
             continue
+        if not {"mine", "ours"}.isdisjoint(said.words):
+            words |= {form for word in said.context for form in (word, stem(word))}
         verbs = [
             "want" if pair in _WISHES else stem(pair[1])
             for pair in itertools.pairwise(("", *clause.words))
@@ -273,7 +309,8 @@ _WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}
 
 def _light_content(claim: Claim) -> tuple[str, ...]:
     """What a fact of light words alone rests on: those that are not mere grammar."""
-    return tuple(word for word in claim.words if word in SOFT)
+    content = [word for word in claim.words if word in SOFT]
+    return tuple(word for word in content if word not in ("work", "job")) or tuple(content)
 
 
 def name_said(name: str, words: Iterable[str]) -> bool:

@@ -112,7 +112,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         subject = _subject_at(words, at)
         if subject is not None:
             cuts[_with_what_leads(words, at)] = subject
-        elif words[at] in BOUNDARIES:
+        elif words[at] in BOUNDARIES or _just_after_no(words, at):
             cuts.setdefault(at, None)
     starts = sorted(cuts)
     found: list[Clause] = []
@@ -146,6 +146,12 @@ def _goes_on_supposing(found: Sequence[Clause]) -> bool:
     if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or"):
         return False
     return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
+
+
+def _just_after_no(words: Sequence[str], at: int) -> bool:
+    """``no kids just cats``: what follows "just" is not denied."""
+    after = words[at + 1 : at + 2]
+    return words[at] in ("just", "only") and "no" in words[max(0, at - 4) : at] and bool(after) and after[0] not in THIRD_VERBS
 
 
 def _cannot(words: Sequence[str]) -> bool:

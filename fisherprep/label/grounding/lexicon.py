@@ -214,7 +214,7 @@ wife husband spouse mother mom father dad parent parents folks sister brother si
 children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
 grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
-boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
+boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws inlaws law stepson
 stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
 dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
 """)

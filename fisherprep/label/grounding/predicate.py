@@ -66,6 +66,7 @@ LICENSES = {
     "want": WANTING,
     "hope": WANTING,
     "manage": word_set("manage manager run supervise charge"),
+    "stay": word_set("stay remain live home"),
     "learn": word_set("learn teach study try class lesson take"),
     "help": word_set("help volunteer carry assist care give take work babysit watch"),
 }  # fmt: skip
@@ -73,6 +74,8 @@ LICENSES = {
 LICENSES.update({stem(verb): words for verb, words in list(LICENSES.items())})
 _OF_THE_SPEAKER = word_set("my our mine ours we am there here no keep expect")
 """What licenses a verb of the speaker only: "my daughter wants a horse" does not say that she has one."""
+_PREPOSITIONS = word_set("in at on for with to from by")
+_WAYS = word_set("flight drive way road train bus plane")
 _LEAVING = word_set("since before after until till than without")
 _RELATED = _PRESENT_BE | word_set("was were been as half part become get work call consider")
 
@@ -120,7 +123,7 @@ def _after_subject(words: Sequence[str]) -> int | None:
     """Where the words after the subject begin ("i", "my younger sister")."""
     if not words:
         return None
-    if words[0] in ("i", "we", "he", "she", "they"):
+    if words[0] in ("i", "we", "he", "she", "they", "to", "who"):
         return 1
     if words[0] not in ("my", "our"):
         return None
@@ -151,7 +154,14 @@ def misattributed(claim: Claim, said: Said) -> str | None:
         reason = reason or _past_only(claim, clause, found, said)
         if reason:
             return reason
+    if any(_not_bidden(a, b, v, said) for a, b, v in zip(claim.words, claim.words[1:], claim.words[2:], strict=False)):
+        return "not_supported"
     return _loosely_bound(claim, said)
+
+
+def _not_bidden(a: str, b: str, verb: str, said: Said) -> bool:
+    """Whether "wants me to stay" is claimed where nobody spoke of staying."""
+    return (a, b) == ("me", "to") and verb not in STOP and not any(proves(w, verb) for w in said.words)
 
 
 def _same_subject(clause: Clause, other: Clause) -> bool:
@@ -186,32 +196,46 @@ def _joint(clause: Clause) -> bool:
     return not {"us", "we", "our"}.isdisjoint(clause.words) and "with" not in clause.words
 
 
+def _keys(claim: Claim, clause: Clause) -> list[str]:
+    """The words of a fact's clause that carry meaning besides its verb."""
+    keys = [w for w in clause.words if w in claim.hard or any(n.word == w for n in claim.names)]
+    return keys or [w for w in clause.words if w not in STOP and w not in SOFT and w not in KIN]
+
+
 def _near(claim: Claim, clause: Clause, said: Said) -> list[Clause]:
     """The clauses about the same one that hold a word of the fact's clause, and what "it" goes on with."""
-    keys = [w for w in clause.words if w in claim.hard or any(n.word == w for n in claim.names)]
-    keys = keys or [w for w in clause.words if w not in STOP and w not in SOFT and w not in KIN]
+    keys = _keys(claim, clause)
     own = [c for c in said.clauses if _same_subject(clause, c)]
     near: list[Clause] = []
     for at, c in enumerate(own):
         if any(proves(w, key) for w in c.words for key in keys):
-            near += own[max(0, at - 1) : at + 2] if at and own[at].words[0] in ("and", "or", "but") else own[at : at + 2]
-    return near
+            near += own[max(0, at - 1) : at + 2]
+    return near if keys else list(said.clauses)
 
 
 def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> str | None:
     """Whether a common verb stands for something that was not said."""
     verb = stem(found.verb)
+    if claim.opinion:
+        return None
+    near = _near(claim, clause, said)
+    told = clause.subject == OTHER and any(c.subject == OTHER and c.who == clause.who for c in said.clauses)
+    if told:
+        near = [c for c in near if not (c.subject == NEUTRAL and c.words[0] in _PREPOSITIONS)]
+    if not near and told and any(proves(w, k) for w in said.words for k in claim.hard):
+        return "not_supported"
     licence = LICENSES.get(verb)
-    if licence is None or claim.opinion:
+    if licence is None or not near:
         return None
     if clause.subject == OTHER:
         licence -= _OF_THE_SPEAKER
-    near = _near(claim, clause, said)
-    if not near or any(_verbless(c) for c in near):
+    if not told and any(_verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near):
         return None
     words = {form for c in near for word in c.words for form in (word, stem(word))}
     words |= {"hate" for c in near if c.disliked}
     words |= {stem(word) for question in said.questions for word in question.words}
+    if verb not in ("go", "take", "have"):
+        words -= {form for word in claim.hard if stem(word) != verb for form in (word, stem(word))}
     if verb in words or not licence.isdisjoint(words):
         return None
     return "not_supported"
@@ -255,6 +279,8 @@ def _loosely_bound(claim: Claim, said: Said) -> str | None:
         ]
         if before in ("in", "at") and leads and _LEAVING.issuperset(leads):
             return "not_supported"
+        if before == "in" and _only_on_the_way(word, said):
+            return "place_not_said"
     if ("about", "to") in zip(claim.words, claim.words[1:], strict=False) and not any(c.supposed for c in said.clauses):
         return "contradicted"
     if _about_another_thing(claim, said):
@@ -262,6 +288,12 @@ def _loosely_bound(claim: Claim, said: Said) -> str | None:
     if claim.words[:2] in (("i", "are"), ("i", "am"), ("i", "were"), ("i", "was")):
         return _not_predicated(claim, said)
     return None
+
+
+def _only_on_the_way(place: str, said: Said) -> bool:
+    """Whether "in denver" is claimed where only "a flight to denver" was spoken of."""
+    leads = [c.words[max(0, at - 2) : at] for c in said.clauses for at, w in enumerate(c.words) if w == place]
+    return bool(leads) and all(lead[1:] == ("to",) and lead[0] in _WAYS for lead in leads)
 
 
 def _about_another_thing(claim: Claim, said: Said) -> bool:
@@ -274,13 +306,14 @@ def _about_another_thing(claim: Claim, said: Said) -> bool:
     if thing is None or of is None:
         return False
     both = [c for c in said.clauses if any(proves(w, of) for w in c.words)]
-    return bool(both) and not any(proves(w, thing) for c in both for w in c.words)
+    apart = any(proves(w, thing) for w in said.words)
+    return apart and bool(both) and not any(proves(w, thing) for c in both for w in c.words)
 
 
 def _not_predicated(claim: Claim, said: Said) -> str | None:
     """Whether "you are italian" rests on a clause that says so of nobody ("i make a lot of italian")."""
     heads = [w for w in claim.words[2:7] if w in claim.hard or any(n.word == w and not n.place for n in claim.names)]
-    if not heads or _answers(said) or claim.words[2] in ("in", "on", "at") or claim.words[2].endswith("ing"):
+    if not heads or "fan" in claim.words or _answers(said) or claim.words[2] in ("in", "on", "at") or claim.words[2].endswith("ing"):
         return None
     return None if any(_predicated(head, said) for head in heads) else "not_supported"
 

@@ -27,7 +27,7 @@ _FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, contractions taken apart; broken-off words and hesitations left out."""
     words = [part for token in cased_tokens(text) for part in _parts(token.lower())]
-    return _in_laws(words) if "law" in words else words
+    return _in_laws(words) if "law" in words or "laws" in words else words
 
 
 _RELATED = frozenset({"mother", "father", "sister", "brother", "son", "daughter", "sisters", "brothers"})
@@ -39,6 +39,8 @@ def _in_laws(words: list[str]) -> list[str]:
     for word in words:
         if word in ("law", "laws") and joined[-1:] == ["in"] and joined[-2:-1] and joined[-2] in _RELATED:
             joined[-2:] = [f"{joined[-2]}inlaw"]
+        elif word == "laws" and joined[-1:] == ["in"] and len(joined) > 1:
+            joined[-1] = "inlaws"
         else:
             joined.append(word)
     return joined
