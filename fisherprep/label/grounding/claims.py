@@ -145,6 +145,10 @@ def _firm(words: Sequence[str], at: int) -> bool:
     before = words[at - 1] if at else ""
     if words[at] == "back":
         return before == "my"
+    if words[at] in ("part", "time", "full"):
+        return words[at : at + 2] in (["part", "time"], ["full", "time"]) or before in ("part", "full")
+    if words[at] == "new":
+        return True
     if words[at] == "once":
         return at == len(words) - 1
     if words[at] == "grown":

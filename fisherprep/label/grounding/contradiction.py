@@ -168,6 +168,8 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return False
     if claim.opinion:
         return any(stem(word) in _REPORTING for word in found.words)
+    if claim.words[:2] in (("i", "are"), ("i", "were")) and clause.subject == OWN and found.who not in ("we", "they", ""):
+        return stem(key) != "marry"
     if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
         return False
     if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):

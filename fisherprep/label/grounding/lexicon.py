@@ -107,6 +107,7 @@ drink alcohol
 quit stop anymore give
 begin start
 buy purchase
+new recent brand
 expensive pricey costly
 cheap inexpensive
 tired exhausted
@@ -210,7 +211,7 @@ IRREGULAR = {
 }  # fmt: skip
 
 KIN = word_set("""
-wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
+wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son daughter kid kids child
 children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
 grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
@@ -248,6 +249,12 @@ IRREGULAR_PAST = word_set(
     "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
     "wore sent got"
 )
+IRREGULAR_PAST |= frozenset(
+    form
+    for form, base in IRREGULAR.items()
+    if not form.endswith(("s", "ing")) and base not in ("be", "good", "bad", "person", "man", "woman", "wife", "foot", "tooth")
+    and base not in ("child", "grandchild", "fiance", "life", "do", "own")
+) - word_set("has have had gonna born run")
 SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause instead except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")

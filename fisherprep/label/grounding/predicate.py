@@ -20,10 +20,11 @@ from fisherprep.label.grounding.lexicon import (
     KIN,
     SOFT,
     STOP,
+    SUPPOSING,
     THIRD_VERBS,
     word_set,
 )
-from fisherprep.label.grounding.relations import DISLIKING, WANTING
+from fisherprep.label.grounding.relations import DISLIKING
 from fisherprep.label.grounding.wording import proves, stem
 
 _BE = BEING | word_set("be being 're 'm")
@@ -33,7 +34,20 @@ _ADVERBS = word_set(
     "also still now always often usually just currently really rarely once recently never not mostly mainly sometimes "
     "frequently previously formerly no longer only even occasionally generally typically already actually both all"
 )
-_MAKING = "make bake build sew cook do create brew fry craft quilt knit paint fix can grow design write record mix"
+_MAKING = "make bake build sew cook do create brew fry craft quilt knit paint fix grow design write record mix"
+
+_WANTING = word_set("want wish hope plan dream look save saving try need think consider like love rather")
+_FREE = frozenset(
+    map(
+        stem,
+        word_set(
+            "enjoy like prefer favor appreciate value care find think believe feel consider know understand agree say "
+            "do be view seem describe recall remember worry concern follow mean happen include involve call name admit "
+            "interest express share discuss see look watch work used use visit spend hold become try celebrate bear"
+        ),
+    )
+)
+"""Verbs with which a paraphrase begins ("you enjoy ..."): they need no licence here."""
 
 LICENSES = {
     "have": word_set(
@@ -56,15 +70,15 @@ LICENSES = {
     "bring": word_set("bring take carry come get"),
     "put": word_set("put have keep set"),
     "leave": word_set("leave quit go move retire stop"),
-    "raise": word_set("raise have get grow bring kid child"),
+    "raise": word_set("raise grow bring kid child boy girl"),
     "love": word_set(
         "love like favorite crazy big huge fan great best addict enjoy fun adore into good wonderful passion passionate "
         "live beautiful not nice miss always stand tire"
     ),
     "hate": DISLIKING,
     "dislike": DISLIKING,
-    "want": WANTING,
-    "hope": WANTING,
+    "want": _WANTING,
+    "hope": _WANTING,
     "manage": word_set("manage manager run supervise charge"),
     "stay": word_set("stay remain live home"),
     "learn": word_set("learn teach study try class lesson take"),
@@ -74,6 +88,9 @@ LICENSES = {
 LICENSES.update({stem(verb): words for verb, words in list(LICENSES.items())})
 _OF_THE_SPEAKER = word_set("my our mine ours we am there here no keep expect")
 """What licenses a verb of the speaker only: "my daughter wants a horse" does not say that she has one."""
+_NEGATIONS = word_set("not n't never no none nor neither without hardly barely nothing nobody cannot anymore only rarely")
+_LOOKING_AHEAD = word_set("will going look think try retire trying looking like love should need someday")
+_AT_WORK = frozenset(map(stem, word_set("work job business office company employ commute hire boss career teach shift")))
 _PREPOSITIONS = word_set("in at on for with to from by")
 _WAYS = word_set("flight drive way road train bus plane")
 _LEAVING = word_set("since before after until till than without")
@@ -146,6 +163,8 @@ def _is_past(word: str) -> bool:
 
 def misattributed(claim: Claim, said: Said) -> str | None:
     """The rule that a fact breaks by its verb; None where the verb was said of its subject."""
+    if reason := _mood_differs(claim, said):
+        return reason
     for clause in claim.clauses:
         found = predicate_of(clause)
         if found is None or clause.subject not in (OWN, OTHER):
@@ -224,7 +243,9 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         near = [c for c in near if not (c.subject == NEUTRAL and c.words[0] in _PREPOSITIONS)]
     if not near and told and any(proves(w, k) for w in said.words for k in claim.hard):
         return "not_supported"
-    licence = LICENSES.get(verb)
+    if verb == "work" and any(name.place for name in claim.names) and not claim.hard:
+        return None if not _AT_WORK.isdisjoint(map(stem, said.words)) or "at" in said.words else "not_supported"
+    licence = LICENSES.get(verb, frozenset() if verb in SOFT and verb not in _FREE else None)
     if licence is None or not near:
         return None
     if clause.subject == OTHER:
@@ -233,7 +254,10 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         return None
     words = {form for c in near for word in c.words for form in (word, stem(word))}
     words |= {"hate" for c in near if c.disliked}
-    words |= {stem(word) for question in said.questions for word in question.words}
+    if verb not in ("want", "hope"):
+        words |= {stem(word) for question in said.questions for word in question.words}
+    elif clause.words[found.at + 1 : found.at + 2] == ("to",):
+        licence |= word_set("would 'd if always could")
     if verb not in ("go", "take", "have"):
         words -= {form for word in claim.hard if stem(word) != verb for form in (word, stem(word))}
     if verb in words or not licence.isdisjoint(words):
@@ -294,6 +318,40 @@ def _only_on_the_way(place: str, said: Said) -> bool:
     """Whether "in denver" is claimed where only "a flight to denver" was spoken of."""
     leads = [c.words[max(0, at - 2) : at] for c in said.clauses for at, w in enumerate(c.words) if w == place]
     return bool(leads) and all(lead[1:] == ("to",) and lead[0] in _WAYS for lead in leads)
+
+
+_MAYBE = word_set("might may maybe plan planning hope hoping want wants wish would 'd considering thinking could hopes")
+_FORMER = word_set("former formerly previously")
+_PAST_TENSE = word_set("was were had did once used ago when then")
+_UNDENIED = word_set("quit stop avoid hate stand allergic rid without lack refuse fail lose less enough out gone")
+
+
+def _mood_differs(claim: Claim, said: Said) -> str | None:
+    """Whether the fact denies, supposes or puts in the past what nobody denied, supposed or told as past."""
+    words = set(claim.words)
+    heard = {form for word in said.words for form in (word, stem(word))}
+    asked = {word for question in said.questions for word in question.turn}
+    denying = not _NEGATIONS.isdisjoint(words) and "instead" not in words
+    no_answer = any(question.answer is False for question in said.questions)
+    disliked = any(c.disliked for c in said.clauses)
+    if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
+        return "contradicted"
+    if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
+        if not any(c.used_to for c in said.clauses) and not any(_told_as_past(c) for c in said.clauses):
+            return "contradicted"
+    supposing = claim.words[1:2] and claim.words[1] in ("might", "may", "plan", "hope", "want", "will")
+    if supposing and (_MAYBE | SUPPOSING).isdisjoint(heard | asked) and _LOOKING_AHEAD.isdisjoint(heard):
+        return "contradicted"
+    return None
+
+
+def _told_as_past(clause: Clause) -> bool:
+    """Whether a verb of the clause is in the simple past; "i've got" is not."""
+    return any(
+        (w in _PAST_TENSE or (_is_past(w) and w not in ("got", "been")))
+        and clause.words[at - 1 : at] not in (("have",), ("has",), ("am",), ("are",), ("is",), ("'s",))
+        for at, w in enumerate(clause.words)
+    )
 
 
 def _about_another_thing(claim: Claim, said: Said) -> bool:
