@@ -214,7 +214,7 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     words = said.words
     if not all(_number_said(number, said) for number in claim.numbers):
         return "number_not_said"
-    if any(_is_one_of_several(noun, said) for noun in claim.single):
+    if any(_is_one_of_several(noun, said) for noun in claim.single) or _multiplied(claim, said):
         return "number_not_said"
     confirmed = [word for question in said.questions if question.answer for word in question.words]
     for name in claim.names:
@@ -244,11 +244,16 @@ _GENERAL = word_set(
 )
 
 
+_GENERAL_PAIRS = frozenset({"oldest child", "youngest child", "oldest kid", "studio apartment", "ranch house", "older child"})
+
+
 def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
     """Whether a word only says of what kind a said one is ("italian food", "your favorite holiday is halloween")."""
+    at = claim.words.index(word)
+    if claim.words[at - 1] + " " + word in _GENERAL_PAIRS:
+        return any_proves(spoken, claim.words[at - 1])
     if word not in _GENERAL:
         return False
-    at = claim.words.index(word)
     said = [w for w in claim.words if w != word and (w in claim.hard or any(n.word == w for n in claim.names))]
     beside = claim.words[at - 1] in said or "favorite" in claim.words or word == "reading"
     return beside and bool(said) and all(any_proves(spoken, w) for w in said)
@@ -343,6 +348,8 @@ def _number_said(number: Number, said: Said) -> bool:
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
     """Whether a number counts what the fact says; "she was fourteen" is an age."""
     said = _counts(words, run)
+    if said and claimed and stem(claimed[0]) in _UNITS and stem(said[0]) in _UNITS and not proves(said[0], claimed[0]):
+        return False
     if not claimed or any(proves(s, c) for s in said for c in claimed):
         return True
     age = run.start > 0 and words[run.start - 1] in BEING | {"under", "over"}
@@ -362,6 +369,17 @@ def _is_one_of_several(noun: str, said: Said) -> bool:
         and not any("1" in v for v in counts)
         and not any(_singular((noun,), c.words) for c in said.clauses)
     )
+
+
+_MANY = word_set("many several multiple numerous various")
+_PLENTY = word_set("many several lot lots bunch tons ton few couple all every always number dozens hundreds whole")
+
+
+def _multiplied(claim: Claim, said: Said) -> bool:
+    """Whether "many games" is claimed where one was spoken of."""
+    if _MANY.isdisjoint(claim.words) or not _PLENTY.isdisjoint(said.words):
+        return False
+    return not any(run.values.isdisjoint({"1"}) for clause in said.clauses for run in runs(clause.words))
 
 
 def _singular(counted: Sequence[str], words: Sequence[str]) -> bool:

@@ -122,7 +122,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if _follows_from_if(found) or _goes_on_supposing(found):
+            if _not_yet(found[-1]) or _follows_from_if(found) or _goes_on_supposing(found):
                 found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
@@ -152,6 +152,12 @@ def _just_after_no(words: Sequence[str], at: int) -> bool:
     """``no kids just cats``: what follows "just" is not denied."""
     after = words[at + 1 : at + 2]
     return words[at] in ("just", "only") and "no" in words[max(0, at - 4) : at] and bool(after) and after[0] not in THIRD_VERBS
+
+
+def _not_yet(clause: Clause) -> bool:
+    """``before i'm forty``."""
+    words = clause.words
+    return words[0] in ("before", "until") and not {"am", "are", "turn", "get"}.isdisjoint(words)
 
 
 def _cannot(words: Sequence[str]) -> bool:

@@ -111,6 +111,8 @@ def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
     """Whether "my student loans" says that there are some, whatever is said of them."""
     if claim.words[:2] not in (("i", "have"), ("i", "live"), ("i", "own")):
         return False
+    if found.supposed and not {"open", "buy", "get", "start", "have", "build"}.isdisjoint(map(stem, found.words)):
+        return False
     return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
 
 

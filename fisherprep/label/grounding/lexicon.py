@@ -58,6 +58,7 @@ EQUAL = tuple(
     tuple(group.split())
     for group in """
 kid child
+childhood boyhood girlhood
 son boy
 daughter girl
 grandchild grandkid
@@ -104,7 +105,8 @@ exercise workout
 jog run
 smoke smoker cigarette
 drink alcohol
-quit stop anymore give
+quit stop
+old elderly
 begin start
 buy purchase
 new recent brand
@@ -121,7 +123,6 @@ cellphone cell mobile
 photo photograph picture photography
 garden gardener
 volunteer volunteering
-military army navy
 grocery groceries
 america us usa states
 raise increase
@@ -183,6 +184,7 @@ BROADER = {
         "vehicle": "minivan hatchback sedan suv car truck pickup motorcycle van",
         "relative": "cousin uncle aunt niece nephew sister brother",
         "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
+        "military": "army navy marines marine corps", "quit": "anymore",
         "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
     }.items()
 }  # fmt: skip
@@ -258,9 +260,9 @@ IRREGULAR_PAST |= frozenset(
 SELF = word_set("i we")
 BOUNDARIES = word_set("and but so because then when while although though cause instead except where since until after before")
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe getting will consider imagine dream think believe interested going save when whenever"
+    "maybe learn learning try trying getting will consider imagine dream think believe interested going save when whenever"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",

@@ -16,6 +16,7 @@ from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import (
     AUXILIARIES,
     BEING,
+    BOUNDARIES,
     IRREGULAR_PAST,
     KIN,
     SOFT,
@@ -51,13 +52,14 @@ _FREE = frozenset(
 
 LICENSES = {
     "have": word_set(
-        "have get my our own buy adopt raise be am is are was been 's with keep mine ours give collect there no take "
-        "suffer lose rescue expect name we"
+        "have get my our own buy adopt raise with keep mine ours give collect there no take suffer lose rescue expect "
+        "name we"
     ),
     "live": word_set("live reside be am is are 's stay home house rent own buy move apartment condo here from place settle"),
     "own": word_set("own have get buy my our mine ours run open start collect"),
     "make": word_set(_MAKING),
     "get": word_set("get receive win buy have give take adopt pick go be become"),
+    "serve": word_set("serve be work do volunteer am is are was been"),
     "give": word_set("give donate buy teach send volunteer let"),
     "keep": word_set("keep have save store raise collect put stay"),
     "grow": word_set("grow raise plant garden"),
@@ -73,7 +75,7 @@ LICENSES = {
     "raise": word_set("raise grow bring kid child boy girl"),
     "love": word_set(
         "love like favorite crazy big huge fan great best addict enjoy fun adore into good wonderful passion passionate "
-        "live beautiful not nice miss always stand tire"
+        "live beautiful nice miss always stand tire"
     ),
     "hate": DISLIKING,
     "dislike": DISLIKING,
@@ -165,9 +167,9 @@ def misattributed(claim: Claim, said: Said) -> str | None:
     """The rule that a fact breaks by its verb; None where the verb was said of its subject."""
     if reason := _mood_differs(claim, said):
         return reason
-    for clause in claim.clauses:
+    for number, clause in enumerate(claim.clauses):
         found = predicate_of(clause)
-        if found is None or clause.subject not in (OWN, OTHER):
+        if found is None or clause.subject not in (OWN, OTHER) or (number and clause.words[0] in BOUNDARIES):
             continue
         reason = _by_another(clause, found, said) or _unlicensed(claim, clause, found, said)
         reason = reason or _past_only(claim, clause, found, said)
@@ -252,7 +254,9 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         licence -= _OF_THE_SPEAKER
     if not told and any(_verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near):
         return None
-    words = {form for c in near for word in c.words for form in (word, stem(word))}
+    words = {form for c in near for word in _full_verbs(c.words) for form in (word, stem(word))}
+    if verb == "have" and any(stem(w) != stem(k) and proves(w, k) for c in near for w in c.words for k in claim.hard):
+        words |= {"have"} if any(not _BE.isdisjoint(c.words) for c in near) else set()
     words |= {"hate" for c in near if c.disliked}
     if verb not in ("want", "hope"):
         words |= {stem(word) for question in said.questions for word in question.words}
@@ -263,6 +267,17 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
     if verb in words or not licence.isdisjoint(words):
         return None
     return "not_supported"
+
+
+def _full_verbs(words: Sequence[str]) -> list[str]:
+    """The words without a "have" or "do" that only helps another verb ("i've played")."""
+    kept = []
+    for at, word in enumerate(words):
+        after = next((w for w in words[at + 1 : at + 4] if w not in _ADVERBS), "")
+        helping = word in ("have", "has", "had") and (after == "been" or (_participle(after) and after not in ("got", "had")))
+        if not helping and not (word in ("do", "does", "did") and words[at + 1 : at + 2] == ("not",)):
+            kept.append(word)
+    return kept
 
 
 def _answers(said: Said) -> bool:
@@ -309,6 +324,12 @@ def _loosely_bound(claim: Claim, said: Said) -> str | None:
         return "contradicted"
     if _about_another_thing(claim, said):
         return "not_supported"
+    if (elsewhere := _elsewhere(claim, said)) is not None:
+        return elsewhere
+    if claim.clauses and claim.clauses[0].subject == OTHER and {"is", "'s"} & set(claim.clauses[0].words[2:4]):
+        heads = [w for w in claim.words[3:7] if w in claim.hard and w not in KIN][-1:]
+        if heads and all(_part_of_another(heads[0], c) for c in said.clauses if any(proves(w, heads[0]) for w in c.words)):
+            return "not_supported" if any_said(heads[0], said) else None
     if claim.words[:2] in (("i", "are"), ("i", "am"), ("i", "were"), ("i", "was")):
         return _not_predicated(claim, said)
     return None
@@ -334,6 +355,8 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
     denying = not _NEGATIONS.isdisjoint(words) and "instead" not in words
     no_answer = any(question.answer is False for question in said.questions)
     disliked = any(c.disliked for c in said.clauses)
+    if "never" in words and not no_answer and heard.isdisjoint({"never", "not", "no", "hardly", "nor"}):
+        return "contradicted"
     if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
         return "contradicted"
     if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
@@ -388,6 +411,50 @@ def _predicated(head: str, said: Said) -> bool:
         elif any(proves(w, head) and (w != head or head.endswith("ed")) for w in c.words):
             return True
     return False
+
+
+def any_said(word: str, said: Said) -> bool:
+    """Whether a word was said in any clause."""
+    return any(proves(w, word) for c in said.clauses for w in c.words)
+
+
+def _part_of_another(head: str, clause: Clause) -> bool:
+    """Whether a noun only narrows the one after it ("a cowboys fan")."""
+    at = [at for at, w in enumerate(clause.words) if proves(w, head)]
+    return bool(at) and all(clause.words[i + 1 : i + 2] in (("fan",), ("fans",), ("person",), ("inspector",)) for i in at)
+
+
+_RESIDING = word_set("live be am is are 's stay home house rent own buy bought move moved here down out up my our lived apartment raised")
+_TRANSIENT = word_set("go went visit trip vacation honeymoon once flew fly stationed met")
+_ARRIVED = word_set("come came move moved transfer transferred relocate relocated")
+
+
+def _elsewhere(claim: Claim, said: Said) -> str | None:
+    """Whether "you live in jamaica" rests on having been there, or come from there."""
+    verb = next((w for w in claim.words[1:3] if w in ("live", "lives", "reside", "from")), None)
+    if verb is None or claim.words[0] != "i" or not claim.names:
+        return None
+    for name in (name.word for name in claim.names if name.place):
+        found = [(c, at) for c in said.clauses for at, w in enumerate(c.words) if w == name]
+        if found and not any(_resides(c, at, verb) for c, at in found):
+            return "place_not_said"
+        if found and all(c.words[at + 1 : at + 2] == ("city",) for c, at in found) and "city" not in claim.words:
+            return "place_not_said"
+    return None
+
+
+def _resides(clause: Clause, at: int, verb: str) -> bool:
+    words = clause.words
+    lead = next((w for w in reversed(words[max(0, at - 4) : at]) if w in ("in", "to", "from", "near", "of", "around")), "")
+    arrived = not _ARRIVED.isdisjoint(words)
+    past_only = {"was", "were"} & set(words) and not {"am", "are", "is", "live", "'s", "have", "lived"} & set(words)
+    if verb == "from":
+        return lead != "to" and _TRANSIENT.isdisjoint(words)
+    if lead == "to":
+        return arrived
+    if lead == "from" and (arrived or past_only):
+        return False
+    return not past_only and (_verbless(clause) or not _RESIDING.isdisjoint(words))
 
 
 def _modifier_only(head: str, clause: Clause) -> bool:

@@ -24,7 +24,7 @@ SUPPORTED_BY = {
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
     "work": word_set(
-        "work job be am is are was been 's do hire employ teach build fix sell drive make run get shift deliver wait"
+        "work job be am is are was been 's hire employ teach build fix sell drive make run shift deliver wait"
     ),
     "stay": word_set("stay remain live visit home"),
 }
@@ -41,11 +41,11 @@ LIGHT_FOR = {
     "play": word_set("do learn"),
     "celebrate": word_set("do have"),
     "eat": word_set("have give"),
-    "drink": word_set("have give"),
+    "drink": word_set("have"),
     "study": word_set("do major degree master"),
     "attend": word_set("go"),
     "visit": word_set("go be see"),
-    "travel": word_set("go take drive fly"),
+    "travel": word_set("go take drive fly be been"),
     "ride": word_set("take"),
     "use": word_set("have on"),
     "spend": word_set("be take"),
@@ -68,6 +68,14 @@ _IMPLIED = {
     "by herself": "alone",
     "give up": "quit stop",
     "in college": "student",
+    "in school": "student study",
+    "put on weight": "gain",
+    "put on some weight": "gain",
+    "be a kid": "childhood",
+    "be little": "childhood",
+    "do hair": "hairdresser stylist",
+    "pass away": "die dead death",
+    "down with": "have",
     "go to college": "student study attend",
     "go to school": "student study attend",
     "wait table": "waiter waitress",
@@ -107,6 +115,7 @@ great terrible
 early late
 old young
 old new
+always once
 big small
 huge small
 big little

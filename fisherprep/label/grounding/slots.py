@@ -42,7 +42,7 @@ _SENT_AWAY = _forms(
 )
 _SCHOOLED = _forms("attend join transfer apply accept enroll belong")
 _DWELLING = _forms("live reside stay house apartment")
-_CHEERING = _forms("root cheer vote")
+_CHEERING = _forms("root cheer vote ticket tickets")
 _ESTATES = word_set(
     "apartments estates towers village manor heights acres gardens condos condominiums commons court homes projects "
     "terrace dorm hall plaza"
@@ -96,7 +96,7 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     if word == "by":
         return not {"employ", "hir", "hire"}.isdisjoint(before) and strange
     if word in ("to", "into") and stem(words[at - 1]) in ("go", "get", "belong", "transfer", "apply", "accept"):
-        return any(w not in PLACES and not plain(w) and not runs([w]) for w in phrase) or _is_a_school(phrase)
+        return _strange([w for w in phrase if w not in PLACES] or ["a"], plain) or _is_a_school(phrase)
     if stem(word) in _SCHOOLED:
         return strange or (capital and not all(w in PEOPLES | CALENDAR or plain(w) for w in phrase))
     if word in ("on", "off"):
@@ -144,7 +144,7 @@ def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
         return True
     end = next((i for i in range(at, len(words)) if not cased[i][:1].isupper()), len(words))
     followed = set(words[at + 1 : end + 1])
-    if words[at] in _PLAIN_CAPITALS or words[at] in MONTHS or words[at] in ("you", "your"):
+    if _of_a_place(words[at]) or words[at] in _PLAIN_CAPITALS or words[at] in MONTHS or words[at] in ("you", "your"):
         return False
     before = words[:at]
     lead = next((i for i in range(at - 1, -1, -1) if not cased[i][:1].isupper()), 0)
@@ -153,6 +153,11 @@ def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
     if _first_name(words, lead, at):
         return False
     return not (_place_slot(before, lead) or _liked(before, words[at + 1 :], words[at]))
+
+
+def _of_a_place(word: str) -> bool:
+    """``alaskan``, ``texans``."""
+    return any(word.removesuffix("s").removesuffix(end) in PLACES for end in ("n", "an", "ian") if len(word) > 5)
 
 
 def _place_slot(before: Sequence[str], lead: int) -> bool:

@@ -149,6 +149,6 @@ def is_light(word: str) -> bool:
     return word in STOP or word in SOFT or stem(word) in _LIGHT_STEMS or len(word) == 1
 
 
-_NO_INFLECTION = frozenset({"evening", "evenings", "wedding", "weddings"})
+_NO_INFLECTION = frozenset({"evening", "evenings", "wedding", "weddings", "news", "building", "buildings"})
 """What looks like a form of a light word and is none."""
-_LIGHT_STEMS = frozenset(stem(word) for word in SOFT | STOP)
+_LIGHT_STEMS = frozenset(stem(word) for word in SOFT)
