@@ -35,7 +35,11 @@ _NO_OBJECT = word_set("had has have 's does did do can will says said think thin
 _FOR_THINGS, _FOR_PERSONS = word_set("it that there"), word_set("he she him her we")
 _FOR_SEVERAL = word_set("them they ones")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
-_UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
+_UNITS = frozenset(
+    form
+    for word in "year month week day hour minute time mile dollar percent old age cent pound foot".split()
+    for form in (word, stem(word), stem(word + "s"))
+)
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
 
 
@@ -265,7 +269,7 @@ def _stood_for(word: str, claim: Claim, said: Said) -> bool:
         return False
     standing = STANDING_IN.intersection(said.words)
     fitting = standing - _FOR_THINGS if word in KIN else standing - _FOR_PERSONS
-    if not fitting or (word in claim.single and fitting <= _FOR_SEVERAL):
+    if not (fitting or said.questions) or (word in claim.single and not fitting & {"one", "mine"}):
         return False
     if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
         return False
@@ -275,7 +279,12 @@ def _stood_for(word: str, claim: Claim, said: Said) -> bool:
 
 def _lightly_said(word: str, said: Said) -> bool:
     """Whether a light verb was said in a verb's place ("does soccer": plays)."""
-    return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
+    light = LIGHT_FOR.get(stem(word), frozenset())
+    return any(
+        stem(a) in light and not (a in ("have", "has") and (b in IRREGULAR_PAST - {"got"} or b.endswith(("ed", "en"))))
+        for clause in said.clauses
+        for a, b in itertools.zip_longest(clause.words, clause.words[1:], fillvalue="")
+    )
 
 
 def _supported(claim: Claim, said: Said) -> bool:
@@ -326,6 +335,10 @@ def name_said(name: str, words: Iterable[str]) -> bool:
     """Whether a name is among the words, perhaps in another of its forms (``TV``, television)."""
     words = list(words)
     if any(word == name or (stem(word) == stem(name)) for word in words):
+        return True
+    if name.endswith("n") and any(
+        len(word) > 4 and name.startswith(word[:-1]) and 0 <= len(name) - len(word) < 3 for word in words
+    ):
         return True
     return any(name in group and not group.isdisjoint(words) for group in SAME_NAMES)
 

@@ -262,7 +262,7 @@ BOUNDARIES = word_set("and but so because then when while although though cause 
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
 SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe learn learning try trying getting will consider imagine dream think believe interested going save when whenever"
+    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",

@@ -25,8 +25,15 @@ from fisherprep.label.grounding.lexicon import (
     THIRD_VERBS,
     word_set,
 )
+from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.relations import DISLIKING
 from fisherprep.label.grounding.wording import proves, stem
+
+
+
+def _forms_of(text: str) -> frozenset[str]:
+    return frozenset(form for word in text.split() for form in (word, stem(word)))
+
 
 _BE = BEING | word_set("be being 're 'm")
 _PRESENT_BE = word_set("am is are 's be")
@@ -92,6 +99,8 @@ _OF_THE_SPEAKER = word_set("my our mine ours we am there here no keep expect")
 """What licenses a verb of the speaker only: "my daughter wants a horse" does not say that she has one."""
 _NEGATIONS = word_set("not n't never no none nor neither without hardly barely nothing nobody cannot anymore only rarely")
 _LOOKING_AHEAD = word_set("will going look think try retire trying looking like love should need someday")
+_ENDING_VERBS = _forms_of("quit stop drop retire give")
+_POINTING = word_set("it that them those these one ones they this")
 _AT_WORK = frozenset(map(stem, word_set("work job business office company employ commute hire boss career teach shift")))
 _PREPOSITIONS = word_set("in at on for with to from by")
 _WAYS = word_set("flight drive way road train bus plane")
@@ -236,14 +245,19 @@ def _near(claim: Claim, clause: Clause, said: Said) -> list[Clause]:
 
 def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> str | None:
     """Whether a common verb stands for something that was not said."""
-    verb = stem(found.verb)
+    verb = _lemma(found.verb)
     if claim.opinion:
         return None
     near = _near(claim, clause, said)
     told = clause.subject == OTHER and any(c.subject == OTHER and c.who == clause.who for c in said.clauses)
+    things = [k for k in _keys(claim, clause) if k not in KIN]
+    if told and near and things and all(c.subject == NEUTRAL or not _holds(c, things) for c in near):
+        return "not_supported"
     if told:
         near = [c for c in near if not (c.subject == NEUTRAL and c.words[0] in _PREPOSITIONS)]
     if not near and told and any(proves(w, k) for w in said.words for k in claim.hard):
+        return "not_supported"
+    if verb == "work" and "at" in claim.words[2:4] and _elsewhere_busy(claim, said):
         return "not_supported"
     if verb == "work" and any(name.place for name in claim.names) and not claim.hard:
         return None if not _AT_WORK.isdisjoint(map(stem, said.words)) or "at" in said.words else "not_supported"
@@ -254,11 +268,11 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         licence -= _OF_THE_SPEAKER
     if not told and any(_verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near):
         return None
-    words = {form for c in near for word in _full_verbs(c.words) for form in (word, stem(word))}
+    words = {form for c in near for word in _full_verbs(c.words) for form in (word, _lemma(word))}
     if verb == "have" and any(stem(w) != stem(k) and proves(w, k) for c in near for w in c.words for k in claim.hard):
         words |= {"have"} if any(not _BE.isdisjoint(c.words) for c in near) else set()
     words |= {"hate" for c in near if c.disliked}
-    if verb not in ("want", "hope"):
+    if verb not in ("want", "hope") and clause.subject == OWN:
         words |= {stem(word) for question in said.questions for word in question.words}
     elif clause.words[found.at + 1 : found.at + 2] == ("to",):
         licence |= word_set("would 'd if always could")
@@ -267,6 +281,10 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
     if verb in words or not licence.isdisjoint(words):
         return None
     return "not_supported"
+
+
+def _holds(clause: Clause, words: Sequence[str]) -> bool:
+    return any(proves(w, word) for w in clause.words for word in words)
 
 
 def _full_verbs(words: Sequence[str]) -> list[str]:
@@ -282,6 +300,11 @@ def _full_verbs(words: Sequence[str]) -> list[str]:
 
 def _answers(said: Said) -> bool:
     return any(question.answer is not None for question in said.questions)
+
+
+def _lemma(verb: str) -> str:
+    """The stem of a verb; "lives" is no plural here."""
+    return "live" if verb == "lives" else stem(verb)
 
 
 def _verbless(clause: Clause) -> bool:
@@ -347,6 +370,34 @@ _PAST_TENSE = word_set("was were had did once used ago when then")
 _UNDENIED = word_set("quit stop avoid hate stand allergic rid without lack refuse fail lose less enough out gone")
 
 
+def _elsewhere_busy(claim: Claim, said: Said) -> bool:
+    """Whether one only does something else at the place ("i do yoga at the community center")."""
+    there = [c for c in said.clauses if any(proves(w, k) for w in c.words for k in claim.hard)]
+    if not there or _answers(said):
+        return False
+    working = _AT_WORK | _BE
+    return all("at" in c.words and working.isdisjoint({*c.words, *map(stem, c.words)}) and not _verbless(c) for c in there)
+
+
+def _apart(claim: Claim, said: Said) -> bool:
+    """Whether a verb and its object were said, but in sentences that have nothing to do with each other."""
+    words = claim.words
+    if words[0] != "i" or len(words) < 3 or words[1] not in claim.hard or stem(words[1]) in _ENDING_VERBS:
+        return False
+    thing = next((w for w in words[2:5] if w in claim.hard), None)
+    between = words[2 : words.index(thing)] if thing else ()
+    if thing is None or any(w in _PREPOSITIONS | {"and", "to", "about", "out", "of", "off", "up"} for w in between):
+        return False
+    doing = [c for c in said.clauses if any(proves(w, words[1]) for w in c.words)]
+    naming = [c for c in said.clauses if any(proves(w, thing) for w in c.words)]
+    if not doing or not naming or any(c in naming for c in doing):
+        return False
+    if any(len(c.words) <= 3 for c in doing):
+        return False
+    linked = any(not _POINTING.isdisjoint(c.words) for c in doing + naming)
+    return not linked and not any(_verbless(c) for c in doing + naming)
+
+
 def _mood_differs(claim: Claim, said: Said) -> str | None:
     """Whether the fact denies, supposes or puts in the past what nobody denied, supposed or told as past."""
     words = set(claim.words)
@@ -362,10 +413,22 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
     if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
         if not any(c.used_to for c in said.clauses) and not any(_told_as_past(c) for c in said.clauses):
             return "contradicted"
+    ages = [c for c in said.clauses for n in claim.numbers if any(not r.values.isdisjoint(n.values) for r in runs(c.words))]
+    if claim.words[1:2] == ("are",) and not claim.hard and ages and all(c.imagined for c in ages):
+        return "only_supposed"
+    if claim.words[:3] == ("i", "are", "in") and claim.hard and _only_taught_there(claim.hard[-1], said):
+        return "not_supported"
+    if _apart(claim, said):
+        return "not_supported"
     supposing = claim.words[1:2] and claim.words[1] in ("might", "may", "plan", "hope", "want", "will")
     if supposing and (_MAYBE | SUPPOSING).isdisjoint(heard | asked) and _LOOKING_AHEAD.isdisjoint(heard):
         return "contradicted"
     return None
+
+
+def _only_taught_there(place: str, said: Said) -> bool:
+    there = [c for c in said.clauses if any(proves(w, place) for w in c.words)]
+    return bool(there) and all({"teach", "work"} & set(map(stem, c.words)) and _BE.isdisjoint(c.words) for c in there)
 
 
 def _told_as_past(clause: Clause) -> bool:

@@ -24,7 +24,7 @@ SUPPORTED_BY = {
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
     "work": word_set(
-        "work job be am is are was been 's hire employ teach build fix sell drive make run shift deliver wait"
+        "work job be am is are was been 's hire employ teach build do fix sell drive make run shift deliver wait"
     ),
     "stay": word_set("stay remain live visit home"),
 }
@@ -66,7 +66,7 @@ _IMPLIED = {
     "by myself": "alone",
     "by himself": "alone",
     "by herself": "alone",
-    "give up": "quit stop",
+    "give up": "quit stop drink eat",
     "in college": "student",
     "in school": "student study",
     "put on weight": "gain",
@@ -115,7 +115,6 @@ great terrible
 early late
 old young
 old new
-always once
 big small
 huge small
 big little

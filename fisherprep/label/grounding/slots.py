@@ -86,6 +86,8 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     capital = any(c[:1].isupper() for c in cased[at + 1 : at + 1 + len(phrase)])
     strange = _strange(phrase, plain) or (capital and not _all_capitals_known(cased, words, at + 1, len(phrase)))
     if word in ("at", "for"):
+        if word == "at" and phrase[0] not in _DETERMINED and phrase[-1] in PEOPLES:
+            return True
         if stem(words[at - 1]) in _CHEERING:
             return False
         return strange or not BRANDS.isdisjoint(phrase) or (capital and not _of_the_calendar(phrase))
@@ -99,6 +101,8 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
         return _strange([w for w in phrase if w not in PLACES] or ["a"], plain) or _is_a_school(phrase)
     if stem(word) in _SCHOOLED:
         return strange or (capital and not all(w in PEOPLES | CALENDAR or plain(w) for w in phrase))
+    if word == "of" and words[at - 1] in ("member", "members", "pastor", "brother", "sister"):
+        return strange
     if word in ("on", "off"):
         return not _DWELLING.isdisjoint(before) and (strange or "route" in phrase or "highway" in phrase)
     return word == "in" and phrase[-1] in _ESTATES and strange
@@ -184,7 +188,7 @@ def _liked(before: Sequence[str], after: Sequence[str], name: str) -> bool:
     stems = {stem(word) for word in before} | {stem(word) for word in after if word in ("fan", "fans")}
     if name in BRANDS and not _POSSESSING.isdisjoint(stems):
         return True
-    return not _TASTES.isdisjoint(stems) and (
+    return not (_TASTES | _CHEERING).isdisjoint(stems) and (
         {"for", "at", "from", "with"}.isdisjoint(before) or not _CHEERING.isdisjoint(stems)
     )
 
