@@ -30,14 +30,16 @@ from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_
 from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
-_BEFORE_OBJECTS = word_set("to for with from of by on at around near like without raised wanted asked helped called keep")
+_BEFORE_OBJECTS = word_set(
+    "to for with from of by on at around near like without raised wanted asked helped called keep"
+)
 _NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
 _FOR_THINGS, _FOR_PERSONS = word_set("it that there"), word_set("he she him her we")
 _FOR_SEVERAL = word_set("them they ones")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
 _UNITS = frozenset(
     form
-    for word in "year month week day hour minute time mile dollar percent old age cent pound foot".split()
+    for word in ["year", "month", "week", "day", "hour", "minute", "time", "mile", "dollar", "percent", "old", "age", "cent", "pound", "foot"]
     for form in (word, stem(word), stem(word + "s"))
 )
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
@@ -122,8 +124,11 @@ def _in_first_person(words: Sequence[str]) -> list[str]:
             turned.append("not")
         elif (before, word) == ("no", "longer"):
             turned.append("anymore")
-        elif word == "driver" and after == "'s" and words[at + 2 : at + 3] == ["license"] or (
-            word == "'s" and before == "driver" and after == "license"
+        elif (
+            (word == "driver"
+            and after == "'s"
+            and words[at + 2 : at + 3] == ["license"])
+            or (word == "'s" and before == "driver" and after == "license")
         ):
             continue
         else:
@@ -248,7 +253,9 @@ _GENERAL = word_set(
 )
 
 
-_GENERAL_PAIRS = frozenset({"oldest child", "youngest child", "oldest kid", "studio apartment", "ranch house", "older child"})
+_GENERAL_PAIRS = frozenset(
+    {"oldest child", "youngest child", "oldest kid", "studio apartment", "ranch house", "older child"}
+)
 
 
 def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
@@ -293,7 +300,8 @@ def _supported(claim: Claim, said: Said) -> bool:
     near = [
         clause
         for clause, after in itertools.zip_longest(own, own[1:])
-        if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
+        if _speaks_of(clause, claim)
+        or (after and after.words[0] == "and" and _speaks_of(after, claim))
         or not _FOR_SEVERAL.isdisjoint(clause.words)
     ] or own
     elliptic = any(clause.subject == NEUTRAL for clause in near)
@@ -353,9 +361,25 @@ def _number_said(number: Number, said: Said) -> bool:
     ]
     if any(_same_count(number.counts, clause.words, run) for clause, run in found):
         return True
+    if any(_short_year(value, clause.words) for value in number.values for clause in said.clauses):
+        return True
     if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
         return True
     return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
+
+
+def _short_year(value: str, words: Sequence[str]) -> bool:
+    """Whether "in 1969" was said as "in sixty nine"."""
+    if not (value.isdigit() and 1920 <= int(value) <= 2010):
+        return False
+    return any(
+        str(int(value) % 100) in run.values and run.start and words[run.start - 1] in _BEFORE_YEARS
+        for run in runs(words)
+        if not _counts(words, run)
+    )
+
+
+_BEFORE_YEARS = word_set("in since from of till until by back")
 
 
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:

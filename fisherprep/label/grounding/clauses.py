@@ -151,7 +151,12 @@ def _goes_on_supposing(found: Sequence[Clause]) -> bool:
 def _just_after_no(words: Sequence[str], at: int) -> bool:
     """``no kids just cats``: what follows "just" is not denied."""
     after = words[at + 1 : at + 2]
-    return words[at] in ("just", "only") and "no" in words[max(0, at - 4) : at] and bool(after) and after[0] not in THIRD_VERBS
+    return (
+        words[at] in ("just", "only")
+        and "no" in words[max(0, at - 4) : at]
+        and bool(after)
+        and after[0] not in THIRD_VERBS
+    )
 
 
 def _not_yet(clause: Clause) -> bool:

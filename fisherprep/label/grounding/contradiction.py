@@ -104,7 +104,11 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
 
 def _granted(claim: Claim, key: str, found: Clause) -> bool:
     """Whether what is denied leaves the word as it is."""
-    return _modifies(claim, key) or _wedded(claim, key, found) or (not claim.clauses[0].denied and _presupposes(claim, key, found))
+    return (
+        _modifies(claim, key)
+        or _wedded(claim, key, found)
+        or (not claim.clauses[0].denied and _presupposes(claim, key, found))
+    )
 
 
 def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
@@ -170,7 +174,11 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return False
     if claim.opinion:
         return any(stem(word) in _REPORTING for word in found.words)
-    if claim.words[:2] in (("i", "are"), ("i", "were")) and clause.subject == OWN and found.who not in ("we", "they", ""):
+    if (
+        claim.words[:2] in (("i", "are"), ("i", "were"))
+        and clause.subject == OWN
+        and found.who not in ("we", "they", "")
+    ):
         return stem(key) != "marry"
     if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
         return False
@@ -182,7 +190,9 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
 
 def _undergone(claim: Claim, found: Clause) -> bool:
     """Whether "they laid me off" is told as "you were laid off"."""
-    passive = any(a in ("was", "were", "been", "got") and _passive(b) for a, b in zip(claim.words, claim.words[1:], strict=False))
+    passive = any(
+        a in ("was", "were", "been", "got") and _passive(b) for a, b in zip(claim.words, claim.words[1:], strict=False)
+    )
     return passive and "me" in found.words and found.who in ("they", "", "somebody", "someone")
 
 
@@ -230,7 +240,9 @@ def _about(who: str, key: str, found: Clause) -> bool:
 def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
     at_verb = 2 if claim.words[:1] == ("i",) else 0
-    return any(a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False))
+    return any(
+        a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
+    )
 
 
 def _tense_differs(clause: Clause, found: Clause) -> bool:
@@ -250,7 +262,8 @@ def _still(clause: Clause, verb: str) -> bool:
 
 def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
     if clause.subject == OTHER and any(
-        proves(w, clause.who) and not _LOCATED.isdisjoint(found.words[at + 1 : at + 3]) for at, w in enumerate(found.words)
+        proves(w, clause.who) and not _LOCATED.isdisjoint(found.words[at + 1 : at + 3])
+        for at, w in enumerate(found.words)
     ):
         return False
     claimed = _bond(clause.words, place)

@@ -17,7 +17,9 @@ from fisherprep.label.grounding.wording import tokens
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
 _ASKING = word_set("what where when who why how which")
-_AFTER_ASKING = AUXILIARIES | word_set("'s 're about kind sort type many much long old often far big come you else part your")
+_AFTER_ASKING = AUXILIARIES | word_set(
+    "'s 're about kind sort type many much long old often far big come you else part your"
+)
 _SUBJECTS = word_set("you they he she it your")
 _COUNTED = word_set("day days time thing of more year week month night")
 STANDING_IN = word_set("it she he they him her them one ones mine ours that there we")
@@ -127,7 +129,9 @@ class Evidence:
 
 def _without_counts(words: Sequence[str]) -> list[str]:
     """The words without a "one" that counts ("one day")."""
-    return [w for w, after in itertools.zip_longest(words, words[1:], fillvalue="") if w != "one" or after not in _COUNTED]
+    return [
+        w for w, after in itertools.zip_longest(words, words[1:], fillvalue="") if w != "one" or after not in _COUNTED
+    ]
 
 
 def _inquires(clause: Clause) -> bool:

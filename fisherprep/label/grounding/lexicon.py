@@ -254,11 +254,14 @@ IRREGULAR_PAST = word_set(
 IRREGULAR_PAST |= frozenset(
     form
     for form, base in IRREGULAR.items()
-    if not form.endswith(("s", "ing")) and base not in ("be", "good", "bad", "person", "man", "woman", "wife", "foot", "tooth")
+    if not form.endswith(("s", "ing"))
+    and base not in ("be", "good", "bad", "person", "man", "woman", "wife", "foot", "tooth")
     and base not in ("child", "grandchild", "fiance", "life", "do", "own")
 ) - word_set("has have had gonna born run")
 SELF = word_set("i we")
-BOUNDARIES = word_set("and but so because then when while although though cause instead except where since until after before")
+BOUNDARIES = word_set(
+    "and but so because then when while although though cause instead except where since until after before"
+)
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
 SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(

@@ -30,7 +30,6 @@ from fisherprep.label.grounding.relations import DISLIKING
 from fisherprep.label.grounding.wording import proves, stem
 
 
-
 def _forms_of(text: str) -> frozenset[str]:
     return frozenset(form for word in text.split() for form in (word, stem(word)))
 
@@ -97,11 +96,15 @@ LICENSES = {
 LICENSES.update({stem(verb): words for verb, words in list(LICENSES.items())})
 _OF_THE_SPEAKER = word_set("my our mine ours we am there here no keep expect")
 """What licenses a verb of the speaker only: "my daughter wants a horse" does not say that she has one."""
-_NEGATIONS = word_set("not n't never no none nor neither without hardly barely nothing nobody cannot anymore only rarely")
+_NEGATIONS = word_set(
+    "not n't never no none nor neither without hardly barely nothing nobody cannot anymore only rarely"
+)
 _LOOKING_AHEAD = word_set("will going look think try retire trying looking like love should need someday")
 _ENDING_VERBS = _forms_of("quit stop drop retire give")
 _POINTING = word_set("it that them those these one ones they this")
-_AT_WORK = frozenset(map(stem, word_set("work job business office company employ commute hire boss career teach shift")))
+_AT_WORK = frozenset(
+    map(stem, word_set("work job business office company employ commute hire boss career teach shift"))
+)
 _PREPOSITIONS = word_set("in at on for with to from by")
 _WAYS = word_set("flight drive way road train bus plane")
 _LEAVING = word_set("since before after until till than without")
@@ -134,7 +137,9 @@ def predicate_of(clause: Clause) -> Predicate | None:
     being = any(word in _BE for word in helpers)
     if at >= len(words) or not (_participle(words[at]) or not being):
         verb = "be" if being else "have"
-        present = helpers[-1:] != ["been"] and _PRESENT_BE.isdisjoint(helpers) is False if being else "had" not in helpers
+        present = (
+            helpers[-1:] != ["been"] and _PRESENT_BE.isdisjoint(helpers) is False if being else "had" not in helpers
+        )
         return Predicate(verb, max(0, at - 1), bool(present), passive=False)
     if helpers and stem(helpers[-1]) in ("have", "get") and not _participle(words[at]):
         return Predicate(stem(helpers[-1]), at - 1, helpers[-1] not in ("had", "got"), passive=False)
@@ -266,7 +271,9 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         return None
     if clause.subject == OTHER:
         licence -= _OF_THE_SPEAKER
-    if not told and any(_verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near):
+    if not told and any(
+        _verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near
+    ):
         return None
     words = {form for c in near for word in _full_verbs(c.words) for form in (word, _lemma(word))}
     if verb == "have" and any(stem(w) != stem(k) and proves(w, k) for c in near for w in c.words for k in claim.hard):
@@ -292,7 +299,9 @@ def _full_verbs(words: Sequence[str]) -> list[str]:
     kept = []
     for at, word in enumerate(words):
         after = next((w for w in words[at + 1 : at + 4] if w not in _ADVERBS), "")
-        helping = word in ("have", "has", "had") and (after == "been" or (_participle(after) and after not in ("got", "had")))
+        helping = word in ("have", "has", "had") and (
+            after == "been" or (_participle(after) and after not in ("got", "had"))
+        )
         if not helping and not (word in ("do", "does", "did") and words[at + 1 : at + 2] == ("not",)):
             kept.append(word)
     return kept
@@ -351,7 +360,9 @@ def _loosely_bound(claim: Claim, said: Said) -> str | None:
         return elsewhere
     if claim.clauses and claim.clauses[0].subject == OTHER and {"is", "'s"} & set(claim.clauses[0].words[2:4]):
         heads = [w for w in claim.words[3:7] if w in claim.hard and w not in KIN][-1:]
-        if heads and all(_part_of_another(heads[0], c) for c in said.clauses if any(proves(w, heads[0]) for w in c.words)):
+        if heads and all(
+            _part_of_another(heads[0], c) for c in said.clauses if any(proves(w, heads[0]) for w in c.words)
+        ):
             return "not_supported" if any_said(heads[0], said) else None
     if claim.words[:2] in (("i", "are"), ("i", "am"), ("i", "were"), ("i", "was")):
         return _not_predicated(claim, said)
@@ -376,7 +387,9 @@ def _elsewhere_busy(claim: Claim, said: Said) -> bool:
     if not there or _answers(said):
         return False
     working = _AT_WORK | _BE
-    return all("at" in c.words and working.isdisjoint({*c.words, *map(stem, c.words)}) and not _verbless(c) for c in there)
+    return all(
+        "at" in c.words and working.isdisjoint({*c.words, *map(stem, c.words)}) and not _verbless(c) for c in there
+    )
 
 
 def _apart(claim: Claim, said: Said) -> bool:
@@ -413,7 +426,9 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
     if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
         if not any(c.used_to for c in said.clauses) and not any(_told_as_past(c) for c in said.clauses):
             return "contradicted"
-    ages = [c for c in said.clauses for n in claim.numbers if any(not r.values.isdisjoint(n.values) for r in runs(c.words))]
+    ages = [
+        c for c in said.clauses for n in claim.numbers if any(not r.values.isdisjoint(n.values) for r in runs(c.words))
+    ]
     if claim.words[1:2] == ("are",) and not claim.hard and ages and all(c.imagined for c in ages):
         return "only_supposed"
     if claim.words[:3] == ("i", "are", "in") and claim.hard and _only_taught_there(claim.hard[-1], said):
@@ -457,7 +472,13 @@ def _about_another_thing(claim: Claim, said: Said) -> bool:
 def _not_predicated(claim: Claim, said: Said) -> str | None:
     """Whether "you are italian" rests on a clause that says so of nobody ("i make a lot of italian")."""
     heads = [w for w in claim.words[2:7] if w in claim.hard or any(n.word == w and not n.place for n in claim.names)]
-    if not heads or "fan" in claim.words or _answers(said) or claim.words[2] in ("in", "on", "at") or claim.words[2].endswith("ing"):
+    if (
+        not heads
+        or "fan" in claim.words
+        or _answers(said)
+        or claim.words[2] in ("in", "on", "at")
+        or claim.words[2].endswith("ing")
+    ):
         return None
     return None if any(_predicated(head, said) for head in heads) else "not_supported"
 
@@ -484,10 +505,14 @@ def any_said(word: str, said: Said) -> bool:
 def _part_of_another(head: str, clause: Clause) -> bool:
     """Whether a noun only narrows the one after it ("a cowboys fan")."""
     at = [at for at, w in enumerate(clause.words) if proves(w, head)]
-    return bool(at) and all(clause.words[i + 1 : i + 2] in (("fan",), ("fans",), ("person",), ("inspector",)) for i in at)
+    return bool(at) and all(
+        clause.words[i + 1 : i + 2] in (("fan",), ("fans",), ("person",), ("inspector",)) for i in at
+    )
 
 
-_RESIDING = word_set("live be am is are 's stay home house rent own buy bought move moved here down out up my our lived apartment raised")
+_RESIDING = word_set(
+    "live be am is are 's stay home house rent own buy bought move moved here down out up my our lived apartment raised"
+)
 _TRANSIENT = word_set("go went visit trip vacation honeymoon once flew fly stationed met")
 _ARRIVED = word_set("come came move moved transfer transferred relocate relocated")
 
@@ -508,7 +533,9 @@ def _elsewhere(claim: Claim, said: Said) -> str | None:
 
 def _resides(clause: Clause, at: int, verb: str) -> bool:
     words = clause.words
-    lead = next((w for w in reversed(words[max(0, at - 4) : at]) if w in ("in", "to", "from", "near", "of", "around")), "")
+    lead = next(
+        (w for w in reversed(words[max(0, at - 4) : at]) if w in ("in", "to", "from", "near", "of", "around")), ""
+    )
     arrived = not _ARRIVED.isdisjoint(words)
     past_only = {"was", "were"} & set(words) and not {"am", "are", "is", "live", "'s", "have", "lived"} & set(words)
     if verb == "from":
@@ -530,5 +557,3 @@ def _modifier_only(head: str, clause: Clause) -> bool:
         and i + 1 < len(clause.words)
         for i in at
     )
-
-

@@ -11,7 +11,9 @@ from fisherprep.label.grounding.lexicon import word_set
 from fisherprep.label.grounding.wording import proves, stem, tokens
 
 WANTING = word_set("want wish hope would 'd plan dream like love think if could save saving always")
-DISLIKING = word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting sick tire")
+DISLIKING = word_set(
+    "hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting sick tire"
+)
 
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),

@@ -17,7 +17,6 @@ from fisherprep.label.grounding.places import PLACES
 from fisherprep.label.grounding.wording import cased_tokens, stem
 
 
-
 def _forms(text: str) -> frozenset[str]:
     """The words of a text and their stems."""
     return frozenset(form for word in text.split() for form in (word, stem(word)))
@@ -52,8 +51,29 @@ _HEADS_OF_NAMES = _ESTATES | word_set(
     "avenue road lane drive boulevard inc corporation company academy institute temple synagogue school"
 )
 _NAMING = word_set("named called name names is and or sweetheart")
-_WORK_RELATIONS = word_set("doctor doctors boss teacher neighbor neighbors coach professor dentist landlord pastor manager")
-_DESCRIBING = ("ing", "ed", "ly", "tion", "ment", "ness", "ance", "ence", "ship", "ist", "ian", "er", "or", "ess", "man", "woman", "ic", "al")
+_WORK_RELATIONS = word_set(
+    "doctor doctors boss teacher neighbor neighbors coach professor dentist landlord pastor manager"
+)
+_DESCRIBING = (
+    "ing",
+    "ed",
+    "ly",
+    "tion",
+    "ment",
+    "ness",
+    "ance",
+    "ence",
+    "ship",
+    "ist",
+    "ian",
+    "er",
+    "or",
+    "ess",
+    "man",
+    "woman",
+    "ic",
+    "al",
+)
 
 
 def fills_a_name_slot(text: str, common: Callable[[str], bool]) -> bool:
@@ -176,7 +196,13 @@ def _first_name(words: Sequence[str], lead: int, at: int) -> bool:
     """Whether a first name stands where one of kin or of a pet is told."""
     bare = words[at]
     in_slot = words[lead] in _NAMING or words[lead] in KIN
-    if not in_slot or KIN.isdisjoint(words[:at]) and "name" not in words and "named" not in words and words[lead] != "sweetheart":
+    if (
+        not in_slot
+        or (KIN.isdisjoint(words[:at])
+        and "name" not in words
+        and "named" not in words
+        and words[lead] != "sweetheart")
+    ):
         return bare in FIRST_NAMES | OWN_NAMES
     if not _WORK_RELATIONS.isdisjoint(words[:at]):
         return bare in FIRST_NAMES | OWN_NAMES
