@@ -123,6 +123,8 @@ class ServerPool:
 
     async def __aexit__(self, kind: type | None, err: BaseException | None, trace: TracebackType | None) -> None:
         for server in self._servers:
+            if server.lost is None and server.unheard_since is not None:
+                self._give_up(server, "nobody listened there any more")
             for http in server.clients:
                 await http.aclose()
 

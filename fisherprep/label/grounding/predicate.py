@@ -256,7 +256,7 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
     near = _near(claim, clause, said)
     told = clause.subject == OTHER and any(c.subject == OTHER and c.who == clause.who for c in said.clauses)
     things = [k for k in _keys(claim, clause) if k not in KIN]
-    if told and near and things and all(c.subject == NEUTRAL or not _holds(c, things) for c in near):
+    if told and near and things and not any(_tells_of(c, things, clause) for c in near):
         return "not_supported"
     if told:
         near = [c for c in near if not (c.subject == NEUTRAL and c.words[0] in _PREPOSITIONS)]
@@ -288,6 +288,11 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
     if verb in words or not licence.isdisjoint(words):
         return None
     return "not_supported"
+
+
+def _tells_of(clause: Clause, things: Sequence[str], of: Clause) -> bool:
+    """Whether a clause about somebody speaks of the things, or of "one" of them."""
+    return clause.subject != NEUTRAL and (_holds(clause, things) or (clause.who == of.who and "one" in clause.words))
 
 
 def _holds(clause: Clause, words: Sequence[str]) -> bool:
@@ -421,6 +426,8 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
     disliked = any(c.disliked for c in said.clauses)
     if "never" in words and not no_answer and heard.isdisjoint({"never", "not", "no", "hardly", "nor"}):
         return "contradicted"
+    if not denying and no_answer and claim.words[1] in claim.hard and claim.words[1] not in heard:
+        return "contradicted" if claim.words[1] in asked else None
     if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
         return "contradicted"
     if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
