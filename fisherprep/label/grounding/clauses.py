@@ -22,11 +22,13 @@ from fisherprep.label.grounding.lexicon import (
     IRREGULAR_PAST,
     KIN,
     LEADS,
+    LOCATING,
     MEN,
     NEGATORS,
     OTHERS,
     PRONOUNS,
     SELF,
+    STOP,
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
@@ -231,7 +233,9 @@ def _subject_at(words: Sequence[str], at: int) -> str | None:
     if word in SELF:
         return OWN
     if word in OTHERS:
-        return OTHER
+        after = words[at + 1] if at + 1 < len(words) else ""
+        begins = at == 0 or before in BOUNDARIES | LEADS
+        return OTHER if word != "people" or begins or after in THIRD_VERBS | AUXILIARIES or _past(after) else None
     if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
         after = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
         if after and (after[0] in THIRD_VERBS or _past(after[0])):
@@ -265,7 +269,9 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
             last += 1
         for verb in (last + 1, last + 2):
             if verb < len(words) and (
-                words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))
+                words[verb] in THIRD_VERBS
+                or _past(words[verb])
+                or (verb == last + 1 and (_does(words, verb) or _do(words, at, verb)))
             ):
                 return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
@@ -280,6 +286,14 @@ def _does(words: Sequence[str], verb: int) -> bool:
     word = words[verb]
     ends = word.endswith("s") and not word.endswith(("ss", "'s", "us")) and len(word) > 4 and word not in KIN
     return ends and not words[verb - 1].endswith("s") and verb + 1 < len(words)
+
+
+def _do(words: Sequence[str], at: int, verb: int) -> bool:
+    """Whether a word after several people, with whom the sentence begins, is their verb ("my girls play soccer")."""
+    word, begins = words[verb], at == 0 or words[at - 1] in BOUNDARIES | LEADS
+    several = words[verb - 1].endswith("s") or words[verb - 1] in ("children", "people")
+    plain = word.isalpha() and word not in STOP | LOCATING | BOUNDARIES and not word.endswith(("ing", "ly"))
+    return begins and several and plain and verb + 1 < len(words)
 
 
 def _past(word: str) -> bool:

@@ -266,6 +266,8 @@ def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
         for at, w in enumerate(found.words)
     ):
         return False
+    if "lived" in clause.words and {"years", "months", "year"} & set(found.words):
+        return False
     claimed = _bond(clause.words, place)
     said = _bond(found.words, place)
     return claimed is not None and said is not None and said not in PLACE_AGREES[claimed]

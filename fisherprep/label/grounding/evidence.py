@@ -143,7 +143,7 @@ def _inquires(clause: Clause) -> bool:
 def _asks(words: Sequence[str]) -> bool:
     """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
     turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in itertools.pairwise(words))
-    inquiring = any(a in _ASKING and b in _AFTER_ASKING for a, b in itertools.pairwise(words))
+    inquiring = any(a in _ASKING - {"who", "which"} and b in _AFTER_ASKING for a, b in itertools.pairwise(words))
     inquiring = inquiring or not _ASKING.isdisjoint(words[:4])
     return turned or inquiring or "so you" in " ".join(words[:4])
 

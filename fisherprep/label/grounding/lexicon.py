@@ -203,7 +203,7 @@ IRREGULAR = {
         "say": "said", "spend": "spent", "lose": "lost", "meet": "met", "pay": "paid", "bring": "brought",
         "build": "built", "fight": "fought", "fall": "fell fallen", "hear": "heard", "hold": "held", "sleep": "slept",
         "stand": "stood", "understand": "understood", "win": "won", "wear": "wore worn", "send": "sent",
-        "become": "became", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
+        "become": "became", "bite": "bit bitten", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
         "man": "men", "woman": "women", "wife": "wives", "life": "lives", "foot": "feet", "tooth": "teeth",
         "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
         "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",

@@ -101,7 +101,8 @@ _NEGATIONS = word_set(
 )
 _LOOKING_AHEAD = word_set("will going look think try retire trying looking like love should need someday")
 _ENDING_VERBS = _forms_of("quit stop drop retire give")
-_POINTING = word_set("it that them those these one ones they this")
+_POINTING = word_set("it that them one ones they")
+_DOING = _HELPERS | _ADVERBS | word_set("i we and") | {""}
 _AT_WORK = frozenset(
     map(stem, word_set("work job business office company employ commute hire boss career teach shift"))
 )
@@ -275,6 +276,9 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         _verbless(c) and any(proves(w, k) for w in c.words for k in _keys(claim, clause)) for c in near
     ):
         return None
+    getting = [c for c in near if verb == "have" and "getting" in c.words]
+    if getting and all(c in getting or not _holds(c, claim.hard) for c in near):
+        return "only_supposed"
     words = {form for c in near for word in _full_verbs(c.words) for form in (word, _lemma(word))}
     if verb == "have" and any(stem(w) != stem(k) and proves(w, k) for c in near for w in c.words for k in claim.hard):
         words |= {"have"} if any(not _BE.isdisjoint(c.words) for c in near) else set()
@@ -338,10 +342,21 @@ def _past_only(claim: Claim, clause: Clause, found: Predicate, said: Said) -> st
         forms = [w for c in near for w in c.words if w in _BE]
         return "no_longer_so" if clause.subject == OTHER and forms and set(forms) <= {"was", "were"} else None
     forms = [w for c in near for w in c.words if stem(w) == verb and w not in KIN]
+    aside = [c for c in near for at, w in enumerate(c.words) if stem(w) == verb and _in_passing(c, at)]
+    if forms and len(aside) == len(forms):
+        return "no_longer_so"
     always = any("always" in c.words or "have" in c.words or "been" in c.words or "just" in c.words for c in near)
     if forms and all(_is_past(w) for w in forms) and not always and verb not in ("want", "buy"):
         return "no_longer_so"
     return None
+
+
+def _in_passing(clause: Clause, at: int) -> bool:
+    """Whether a verb only tells how something came about ("i hurt my knee playing basketball")."""
+    words = clause.words
+    lead = words[max(0, at - 2) : at]
+    told = any(w in IRREGULAR_PAST and w not in ("got", "read") for w in words[:at]) and words[0] in ("i", "we")
+    return words[at].endswith("ing") and told and _BE.isdisjoint(lead) and not {"started", "kept"} & set(words[:at])
 
 
 def _loosely_bound(claim: Claim, said: Said) -> str | None:
@@ -397,9 +412,18 @@ def _elsewhere_busy(claim: Claim, said: Said) -> bool:
     )
 
 
+def _age_of_another(claim: Claim, said: Said) -> bool:
+    """Whether "my daughter is nineteen" is claimed where "i had her at nineteen" was said."""
+    if len(claim.numbers) != 1 or claim.numbers[0].counts or claim.words[2:3] not in (("is",), ("'s",)):
+        return False
+    value = claim.numbers[0].values
+    leads = [c.words[r.start - 1] for c in said.clauses for r in runs(c.words) if r.start and not r.values.isdisjoint(value)]
+    return bool(leads) and set(leads) == {"at"}
+
+
 def _apart(claim: Claim, said: Said) -> bool:
     """Whether a verb and its object were said, but in sentences that have nothing to do with each other."""
-    words = claim.words
+    words = tuple(w for at, w in enumerate(claim.words) if at != 1 or (w not in _ADVERBS and not _adverb(w)))
     if words[0] != "i" or len(words) < 3 or words[1] not in claim.hard or stem(words[1]) in _ENDING_VERBS:
         return False
     thing = next((w for w in words[2:5] if w in claim.hard), None)
@@ -427,7 +451,7 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
     if "never" in words and not no_answer and heard.isdisjoint({"never", "not", "no", "hardly", "nor"}):
         return "contradicted"
     if not denying and no_answer and claim.words[1] in claim.hard and claim.words[1] not in heard:
-        return "contradicted" if claim.words[1] in asked else None
+        return "contradicted" if any(proves(w, claim.words[1]) for w in asked) else None
     if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
         return "contradicted"
     if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
@@ -440,6 +464,10 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
         return "only_supposed"
     if claim.words[:3] == ("i", "are", "in") and claim.hard and _only_taught_there(claim.hard[-1], said):
         return "not_supported"
+    if claim.words[1:2] in (("were",), ("was",)) and not any(c.used_to or _told_as_past(c) for c in said.clauses):
+        return "contradicted"
+    if claim.clauses and claim.clauses[0].subject == OTHER and _age_of_another(claim, said):
+        return "number_not_said"
     if _apart(claim, said):
         return "not_supported"
     supposing = claim.words[1:2] and claim.words[1] in ("might", "may", "plan", "hope", "want", "will")
@@ -459,6 +487,15 @@ def _told_as_past(clause: Clause) -> bool:
         (w in _PAST_TENSE or (_is_past(w) and w not in ("got", "been")))
         and clause.words[at - 1 : at] not in (("have",), ("has",), ("am",), ("are",), ("is",), ("'s",))
         for at, w in enumerate(clause.words)
+    )
+
+
+def _done(head: str, clause: Clause) -> bool:
+    """Whether the speaker is said to do what makes them so ("i teach": a teacher; not "a sore arm from pitching")."""
+    retired = "retire" in map(stem, clause.words)
+    return any(
+        proves(w, head) and (w != head or head.endswith("ed")) and (retired or w in KIN or before in _DOING)
+        for before, w in zip(("", *clause.words), clause.words, strict=False)
     )
 
 
@@ -499,7 +536,7 @@ def _predicated(head: str, said: Said) -> bool:
         if not _RELATED.isdisjoint(map(stem, c.words)) or not _RELATED.isdisjoint(c.words) or _verbless(c):
             if not _modifier_only(head, c):
                 return True
-        elif any(proves(w, head) and (w != head or head.endswith("ed")) for w in c.words):
+        elif _done(head, c):
             return True
     return False
 
