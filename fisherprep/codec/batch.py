@@ -36,6 +36,10 @@ class Unsupported(ValueError):
     """The codec's architecture is not one that the batched path knows."""
 
 
+class OutOfRange(ValueError):
+    """A layer's output does not fit half precision."""
+
+
 class BatchEncoder:
     """A codec's encoder prepared for batches on its accelerator. Safe to be called from several threads.
 
@@ -71,7 +75,7 @@ class BatchEncoder:
         latents = self._transformer.run(steps, [n for n in frames if n])
         codes = self._quantizer.run(latents)
         if not torch.isfinite(latents).all():
-            raise FloatingPointError("latents beyond half precision's range")
+            raise OutOfRange("a layer's output is beyond the range of half precision")
         parts = np.split(codes.cpu().numpy(), np.cumsum(frames)[:-1], axis=1)
         return [np.ascontiguousarray(part) for part in parts]
 
@@ -107,14 +111,14 @@ class _ConvStack:
         if len(modules) != len(kinds) or not all(isinstance(m, k) for m, k in zip(modules, kinds, strict=True)):
             raise Unsupported("its convolutions are not those of a SEANet with one residual layer")
         convs = [m.conv.conv for m in mimi.encoder.modules() if isinstance(m, StreamingConv1d)]
-        if any(not _is_plain(conv) for conv in convs) or modules[0].conv.conv.in_channels != 1:
+        if any(not _is_plain(conv) for conv in convs) or convs[0].in_channels != 1:
             raise Unsupported("a convolution is grouped, dilated, has no bias, or a kernel that is not 2 strides")
         self.device = convs[0].weight.device
         self.per_frame = FRAME_SAMPLES // int(np.prod([conv.stride[0] for conv in convs]))
         self.halo_frames = _halo_frames(convs)
         self.width = convs[-1].out_channels
         first = convs[0]
-        self.entry = first.weight[:, 0].T.contiguous(), first.bias
+        self.entry = as_weight(first.weight, first.bias)
         blocks = [m.block for m in modules[1:-2:3]]
         self.blocks = [tuple(as_weight(b[i].conv.conv.weight, b[i].conv.conv.bias) for i in (1, 3)) for b in blocks]
         downs = [m.conv.conv for m in modules[3:-2:3]]

@@ -1,0 +1,107 @@
+"""Which encoder a run uses: plain float32, or the batched one where it gives the same codes with the user's weights.
+
+Legend: T frames, K codebooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fisherprep.codec.mimi import encode_channels, stream_channels
+
+if TYPE_CHECKING:
+    from moshi.models import MimiModel
+
+PRECISIONS = ("auto", "fp32")
+MIN_SEMANTIC, MIN_ALL = 0.999, 0.995
+"""Shares of equal codes, in codebook 0 and in all, below which a run falls back to plain float32."""
+
+Encode = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+"""Signals, float32 [N] at 24 kHz each, to codes int16 [K, T] each."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Shares of codes that are equal."""
+
+    by_codebook: tuple[float, ...]
+
+    @property
+    def semantic(self) -> float:
+        """In codebook 0."""
+        return self.by_codebook[0]
+
+    @property
+    def overall(self) -> float:
+        """In all codebooks."""
+        return sum(self.by_codebook) / len(self.by_codebook)
+
+    @property
+    def suffices(self) -> bool:
+        """Whether both shares are high enough."""
+        return self.semantic >= MIN_SEMANTIC and self.overall >= MIN_ALL
+
+
+def agreement(codes: Sequence[np.ndarray], reference: Sequence[np.ndarray]) -> Agreement:
+    """Compare codes [..., K, T] of the same signals; equal to each other where there are none."""
+    num_codebooks = reference[0].shape[-2]
+    equal, total = np.zeros(num_codebooks), 0
+    for ours, theirs in zip(codes, reference, strict=True):
+        same = (ours == theirs).reshape(-1, *ours.shape[-2:])
+        equal += same.sum(axis=(0, 2))
+        total += same.shape[0] * same.shape[2]
+    return Agreement(tuple((equal / total).tolist()) if total else (1.0,) * num_codebooks)
+
+
+def signal_encoder(mimi: MimiModel, precision: str = "auto", exact: bool = False) -> Encode:
+    """The encoder of a run.
+
+    Args:
+        mimi: the codec, where it runs.
+        precision: ``auto``: the batched encoder where the codec is on an accelerator that has one; ``fp32``: plain.
+        exact: stream frame by frame, as a live server does, whatever the precision.
+    """
+    if exact:
+        return lambda signals: [stream_channels(mimi, signal[None])[0] for signal in signals]
+    if precision == "auto" and (batched := _batched(mimi)):
+        return batched
+    return lambda signals: _plain(mimi, signals)
+
+
+def _plain(mimi: MimiModel, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Neighbours of the same length, as a call's channels are, go together."""
+    codes: list[np.ndarray] = []
+    while len(codes) < len(signals):
+        first = len(codes)
+        last = first + 1
+        while last < min(len(signals), first + 2) and len(signals[last]) == len(signals[first]):
+            last += 1
+        codes += list(encode_channels(mimi, np.stack(signals[first:last])))
+    return codes
+
+
+def _batched(mimi: MimiModel) -> Encode | None:
+    """The batched encoder; None where the device or the architecture has none."""
+    import torch
+
+    device = next(mimi.parameters()).device
+    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
+        return None
+    try:
+        from fisherprep.codec.batch import BatchEncoder, OutOfRange, Unsupported
+
+        encoder = BatchEncoder(mimi)
+    except (ImportError, Unsupported):
+        return None
+
+    def encode(signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+        try:
+            return encoder.encode(signals)
+        except OutOfRange:
+            return _plain(mimi, signals)
+
+    return encode
