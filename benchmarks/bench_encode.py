@@ -34,7 +34,7 @@ from speech_like import RATE_HZ, speech_like_call
 from fisherprep.codec.ahead import in_order
 from fisherprep.codec.call import to_codec_rate
 from fisherprep.codec.mimi import encode_channels, plain_float32
-from fisherprep.codec.precision import agreement, signal_encoder
+from fisherprep.codec.precision import Encode, agreement, is_batched, signal_encoder
 from fisherprep.corpus.audio import read_audio
 from fisherprep.demo.sphere import sphere_bytes, ulaw_from_pcm
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
@@ -76,7 +76,7 @@ def measure(files: list[Path], device: str, num_compared: int, toy: bool) -> dic
     _versions(device)
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
-    codes, ours_s = _timed(device, lambda: _from_files(files, encode, device))
+    codes, ours_s = _timed(device, lambda: _from_files(files, encode))
     peak = torch.cuda.max_memory_allocated() / 2**30 if device != "cpu" else None
     groups = [audio[i : i + CALLS_AT_ONCE] for i in range(0, len(audio), CALLS_AT_ONCE)]
     ready = [[torch.from_numpy(side).to(device) for call in group for side in call] for group in groups]
@@ -106,11 +106,15 @@ def _workers() -> int:
     return os.cpu_count() or 1
 
 
-def _from_files(files: list[Path], encode: Any, device: str) -> list[np.ndarray]:
+def _from_files(files: list[Path], encode: Encode) -> list[np.ndarray]:
     """Files to codes [2, 8, T]: reading, decoding and resampling run ahead of the encoder."""
+
+    def read(path: Path) -> Any:
+        return encode.upload(_read(path)) if is_batched(encode) else _read(path)
+
     codes: list[np.ndarray] = []
-    group: list[np.ndarray] = []
-    for index, call in enumerate(in_order(_read, files, _workers())):
+    group: list[Any] = []
+    for index, call in enumerate(in_order(read, files, _workers())):
         group += list(call)
         if len(group) == 2 * CALLS_AT_ONCE or index + 1 == len(files):
             found = encode(group)

@@ -54,6 +54,7 @@ class BatchEncoder:
         self._lock = Lock()
         with torch.inference_mode():
             self._stack = _ConvStack(mimi)
+            self.device = self._stack.device
             self._transformer = _Transformer(mimi)
             self._quantizer = _Quantizer(mimi)
 
@@ -118,7 +119,7 @@ class _ConvStack:
         self.halo_frames = _halo_frames(convs)
         self.width = convs[-1].out_channels
         first = convs[0]
-        self.entry = as_weight(first.weight, first.bias)
+        self.entry = as_weight(first.weight.flip(2), first.bias)  # from the newest sample back
         blocks = [m.block for m in modules[1:-2:3]]
         self.blocks = [tuple(as_weight(b[i].conv.conv.weight, b[i].conv.conv.bias) for i in (1, 3)) for b in blocks]
         downs = [m.conv.conv for m in modules[3:-2:3]]

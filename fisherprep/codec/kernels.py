@@ -201,14 +201,16 @@ def _first_kernel(
     acc = tl.zeros((BM, HP), tl.float32)
     wave = tl.zeros((BM, CP), tl.float32)
     for tap in tl.static_range(TAPS1):
-        back: tl.constexpr = TAPS1 - 1 - tap
-        past = back + TAPS0 - 1 - j
+        back = TAPS1 - 1 - tap
+        past = back + j
         there = (inside[:, None] & (step[:, None] >= past[None, :])) & (j < TAPS0)[None, :]
         x_hi, x_lo = _halves(tl.load(audio + (m[:, None] - past[None, :]), mask=there, other=0.0) * louder)
         wave = _dot3(x_hi, x_lo, f_hi, f_lo, tl.zeros((BM, CP), tl.float32)) * gain[None, :] + start[None, :]
         e_hi, e_lo = _halves(tl.where((step >= back)[:, None], _elu(wave), 0.0))
         at = (tap * C + c)[:, None] * H + h[None, :]
-        acc = _dot3(e_hi, e_lo, tl.load(w1_hi + at, mask=both, other=0.0), tl.load(w1_lo + at, mask=both, other=0.0), acc)
+        acc = _dot3(
+            e_hi, e_lo, tl.load(w1_hi + at, mask=both, other=0.0), tl.load(w1_lo + at, mask=both, other=0.0), acc
+        )
     u = acc * tl.load(s1 + h, mask=used_h, other=0.0)[None, :] + tl.load(b1 + h, mask=used_h, other=0.0)[None, :]
     u_hi, u_lo = _halves(_elu(u))
     at = h[:, None] * C + c[None, :]
@@ -224,7 +226,11 @@ def _first_kernel(
 
 
 def first_block(audio: torch.Tensor, entry: Weight, inner: Weight, outer: Weight) -> Split:
-    """The first convolution, the residual block on it (``inner``, ``outer``) and its ELU: [R, N] -> [R * N, C]."""
+    """The first convolution, the residual block on it (``inner``, ``outer``) and its ELU: [R, N] -> [R * N, C].
+
+    ``entry`` has its taps in reverse, from the newest sample back: Triton joins loads of rising addresses, though they
+    are not aligned here.
+    """
     num_rows, channels, hidden = audio.numel(), inner.num_in, inner.num_out
     out = [torch.empty(num_rows, channels, device=audio.device, dtype=torch.half) for _ in range(2)]
     block = 128

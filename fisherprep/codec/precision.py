@@ -5,9 +5,9 @@ Legend: T frames, K codebooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from fisherprep.codec.mimi import encode_channels, stream_channels
 if TYPE_CHECKING:
     from moshi.models import MimiModel
 
+    from fisherprep.codec.batch import BatchEncoder
+
 PRECISIONS = ("auto", "fp32")
 MIN_SEMANTIC, MIN_ALL = 0.999, 0.995
 """Shares of equal codes, in codebook 0 and in all, below which a run falls back to plain float32."""
 
-Encode = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+Encode = Callable[[Sequence[Any]], list[np.ndarray]]
 """Signals, float32 [N] at 24 kHz each, to codes int16 [K, T] each."""
 
 
@@ -57,6 +59,43 @@ def agreement(codes: Sequence[np.ndarray], reference: Sequence[np.ndarray]) -> A
     return Agreement(tuple((equal / total).tolist()) if total else (1.0,) * num_codebooks)
 
 
+@dataclass(frozen=True)
+class Batched:
+    """The batched encoder; signals that it cannot hold are encoded in plain float32."""
+
+    mimi: MimiModel
+    encoder: BatchEncoder
+
+    def __call__(self, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Codes of signals, in memory or on the accelerator."""
+        import torch
+
+        from fisherprep.codec.batch import OutOfRange
+
+        try:
+            return self.encoder.encode(signals)
+        except OutOfRange:
+            return _plain(self.mimi, [np.asarray(signal.cpu()) for signal in map(torch.as_tensor, signals)])
+
+    def upload(self, signals: Sequence[np.ndarray]) -> Sequence[Any]:
+        """The signals on the accelerator, float32 [N] each; for threads that read ahead of the encoder."""
+        import torch
+
+        device = self.encoder.device
+        stream = torch.cuda.Stream(device)
+        with torch.cuda.stream(stream):
+            uploaded = [torch.from_numpy(signal).to(device) for signal in signals]
+        stream.synchronize()
+        for signal in uploaded:
+            signal.record_stream(torch.cuda.default_stream(device))
+        return uploaded
+
+
+def is_batched(encode: Encode) -> TypeGuard[Batched]:
+    """Whether the encoder gains from many signals at once."""
+    return isinstance(encode, Batched)
+
+
 def signal_encoder(mimi: MimiModel, precision: str = "auto", exact: bool = False) -> Encode:
     """The encoder of a run.
 
@@ -84,7 +123,7 @@ def _plain(mimi: MimiModel, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
     return codes
 
 
-def _batched(mimi: MimiModel) -> Encode | None:
+def _batched(mimi: MimiModel) -> Batched | None:
     """The batched encoder; None where the device or the architecture has none."""
     import torch
 
@@ -92,16 +131,34 @@ def _batched(mimi: MimiModel) -> Encode | None:
     if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 0):
         return None
     try:
-        from fisherprep.codec.batch import BatchEncoder, OutOfRange, Unsupported
+        from fisherprep.codec.batch import BatchEncoder, Unsupported
 
         encoder = BatchEncoder(mimi)
     except (ImportError, Unsupported):
         return None
 
-    def encode(signals: Sequence[np.ndarray]) -> list[np.ndarray]:
-        try:
-            return encoder.encode(signals)
-        except OutOfRange:
-            return _plain(mimi, signals)
+    return Batched(mimi, encoder)
 
-    return encode
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found on a run's first calls."""
+
+    suffices: bool
+    text: str
+
+
+def verified(mimi: MimiModel, encode: Encode, calls: Iterable[np.ndarray]) -> Verdict:
+    """Encode calls, float32 [2, N] each, with a run's encoder and in plain float32, and compare."""
+    ours, reference = [], []
+    for samples in calls:
+        ours.append(np.stack(encode(list(samples))))
+        reference.append(encode_channels(mimi, samples))
+    if not ours:
+        return Verdict(True, "no call to verify the batched encoder on")
+    same = agreement(ours, reference)
+    shares = " ".join(f"{100 * share:.3f}" for share in same.by_codebook)
+    told = f"batched encoder, {len(ours)} calls verified: codes equal to plain float32's by codebook: {shares} %"
+    if not same.suffices:
+        told += f"; less than {100 * MIN_SEMANTIC:g} % in the first or {100 * MIN_ALL:g} % in all: falling back to fp32"
+    return Verdict(same.suffices, told)
