@@ -1,7 +1,7 @@
 """How fast whole calls become Mimi codes, beside moshi's own encoder run as most tools do: one call at a time, float32.
 
-Calls are generated, written as SPHERE files (mu-law, two channels, embedded Shorten) and read once, so that they lie in
-the page cache. The codec has Mimi's size and random weights that are conditioned on the same kind of sound, so that its
+Calls are generated, written as SPHERE files (mu-law, two channels, embedded Shorten) and read once, so that they lie
+in the page cache. The codec has Mimi's size and random weights, conditioned on the same kind of sound so that its
 codes follow it (see `finetune.toy_codec`: a plain random one is no judge of precision). Ours goes from files to codes as
 the encode stage does. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio on the device, call by call,
 both channels together, and is timed without any reading; it sees further back than a live encoder does, so agreement
@@ -79,9 +79,7 @@ def measure(files: list[Path], device: str, num_compared: int, toy: bool) -> dic
     codes, ours_s = _timed(device, lambda: _from_files(files, encode))
     peak = torch.cuda.max_memory_allocated() / 2**30 if device != "cpu" else None
     groups = [audio[i : i + CALLS_AT_ONCE] for i in range(0, len(audio), CALLS_AT_ONCE)]
-    ready = [[torch.from_numpy(side).to(device) for call in group for side in call] for group in groups]
-    _, encoder_s = _timed(device, lambda: [encode(signals) for signals in ready])
-    del ready
+    encoder_s = _encoder_alone(groups, encode, device)
     peer_s = _peer(mimi, audio, device)
     same = agreement(codes[:num_compared], [encode_channels(mimi, call) for call in audio[:num_compared]])
     print(f"agreement by codebook: {' '.join(f'{100 * share:.3f}' for share in same.by_codebook)} %")
@@ -121,6 +119,14 @@ def _from_files(files: list[Path], encode: Encode) -> list[np.ndarray]:
             codes += [np.stack(pair) for pair in zip(found[::2], found[1::2], strict=True)]
             group = []
     return codes
+
+
+def _encoder_alone(groups: list[list[np.ndarray]], encode: Encode, device: str) -> float:
+    """Seconds from audio on the device to codes."""
+    ready: list[list[Any]] = [[side for call in group for side in call] for group in groups]
+    if device != "cpu":
+        ready = [[torch.from_numpy(side).to(device) for side in signals] for signals in ready]
+    return _timed(device, lambda: [encode(signals) for signals in ready])[1]
 
 
 def _peer(mimi: Any, audio: list[np.ndarray], device: str) -> float:

@@ -1,4 +1,4 @@
-"""Sound with the statistics of a telephone call, made from a seed: syllables of changing pitch and formants, hiss, pauses.
+"""Sound with the statistics of a telephone call, made from a seed: syllables of changing pitch, hiss and pauses.
 
 It stands in for speech where a codec is measured: its spectrum, level and rhythm change as speech's do, and no two
 seconds are alike. Legend: N samples.

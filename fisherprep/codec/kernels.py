@@ -237,7 +237,8 @@ def first_block(audio: torch.Tensor, entry: Weight, inner: Weight, outer: Weight
     _first_kernel[(triton.cdiv(num_rows, block),)](
         audio, entry.hi, entry.lo, entry.scale, entry.bias, inner.hi, inner.lo, inner.scale, inner.bias,
         outer.hi, outer.lo, outer.scale, outer.bias, *out, num_rows, audio.shape[1], LOUDER,
-        entry.taps, inner.taps, channels, hidden, 16, max(16, triton.next_power_of_2(channels)), max(16, triton.next_power_of_2(hidden)), block, num_warps=8,
+        entry.taps, inner.taps, channels, hidden, 16, max(16, triton.next_power_of_2(channels)),
+        max(16, triton.next_power_of_2(hidden)), block, num_warps=8,
     )  # fmt: skip
     return out[0], out[1]
 

@@ -81,8 +81,7 @@ class Batched:
         """The signals on the accelerator, float32 [N] each; for threads that read ahead of the encoder."""
         import torch
 
-        device = self.encoder.device
-        stream = torch.cuda.Stream(device)
+        device, stream = self.encoder.device, self.encoder.uploads
         with torch.cuda.stream(stream):
             uploaded = [torch.from_numpy(signal).to(device) for signal in signals]
         stream.synchronize()
