@@ -2,10 +2,10 @@
 
 Calls are generated, written as SPHERE files (mu-law, two channels, embedded Shorten) and read once, so that they lie
 in the page cache. The codec has Mimi's size and random weights, conditioned on the same kind of sound so that its
-codes follow it (see `finetune.toy_codec`: a plain random one is no judge of precision). Ours goes from files to codes as
-the encode stage does. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio on the device, call by call,
-both channels together, and is timed without any reading; it sees further back than a live encoder does, so agreement
-is measured against the plain float32 path that live encoders equal.
+codes follow it (see `finetune.toy_codec`: a plain random one is no judge of precision). Ours goes from files to codes
+as the encode stage does. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio, call by call, both
+channels together, and is timed without any reading; it sees further back than a live encoder does, so agreement is
+measured against the plain float32 path that live encoders equal.
 
 The last line is JSON. ``x_realtime``: seconds of channel per second, end to end; ``encoder_x_realtime``: audio already
 decoded; ``semantic_agreement`` and ``all_agreement``: shares of equal codes in codebook 0 and in all.
@@ -34,7 +34,7 @@ from speech_like import RATE_HZ, speech_like_call
 from fisherprep.codec.ahead import in_order
 from fisherprep.codec.call import to_codec_rate
 from fisherprep.codec.mimi import encode_channels, plain_float32
-from fisherprep.codec.precision import Encode, agreement, is_batched, signal_encoder
+from fisherprep.codec.precision import Encode, agreement, signal_encoder
 from fisherprep.corpus.audio import read_audio
 from fisherprep.demo.sphere import sphere_bytes, ulaw_from_pcm
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
@@ -106,13 +106,9 @@ def _workers() -> int:
 
 def _from_files(files: list[Path], encode: Encode) -> list[np.ndarray]:
     """Files to codes [2, 8, T]: reading, decoding and resampling run ahead of the encoder."""
-
-    def read(path: Path) -> Any:
-        return encode.upload(_read(path)) if is_batched(encode) else _read(path)
-
     codes: list[np.ndarray] = []
     group: list[Any] = []
-    for index, call in enumerate(in_order(read, files, _workers())):
+    for index, call in enumerate(in_order(_read, files, _workers())):
         group += list(call)
         if len(group) == 2 * CALLS_AT_ONCE or index + 1 == len(files):
             found = encode(group)
@@ -157,7 +153,7 @@ def conditioned(audio: list[np.ndarray], device: str, toy: bool) -> Any:
 
     from finetune.toy_codec import MIMI_CONFIG, condition
 
-    config = copy.deepcopy(MIMI_CONFIG if toy else loaders._mimi_config)
+    config: dict[str, Any] = copy.deepcopy(MIMI_CONFIG if toy else loaders._mimi_config)
     config["quantizer"]["n_q"] = 8
     torch.manual_seed(0)
     mimi = loaders.get_mimi(None, config, device, 8)

@@ -55,7 +55,6 @@ class BatchEncoder:
         with torch.inference_mode():
             self._stack = _ConvStack(mimi)
             self.device = self._stack.device
-            self.uploads: Any = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
             self._transformer = _Transformer(mimi)
             self._quantizer = _Quantizer(mimi)
 

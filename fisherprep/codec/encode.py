@@ -97,7 +97,8 @@ def encode(
         Counts over all shards, with the share of text frames that are masked, by reason.
 
     Raises:
-        ValueError: there is no such rule, precision or device, a table or a checkpoint file is missing, or the weights do not fit.
+        ValueError: there is no such rule, precision or device, a table or a checkpoint file is missing, or the weights
+            do not fit.
     """
     from rich.console import Console
 
@@ -247,8 +248,7 @@ def _encoded(payload: _Payload, encode: Encode) -> Iterator[tuple[Prepared | _Re
 
     def prepare(call: Call) -> Prepared | _Refused:
         try:
-            prepared = prepare_call(call, codec_audio(payload.work, call.row))
-            return replace(prepared, signals=encode.upload(prepared.signals)) if is_batched(encode) else prepared
+            return prepare_call(call, codec_audio(payload.work, call.row))
         except BadInput as err:
             return call, err
 

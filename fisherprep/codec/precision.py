@@ -77,18 +77,6 @@ class Batched:
         except OutOfRange:
             return _plain(self.mimi, [np.asarray(signal.cpu()) for signal in map(torch.as_tensor, signals)])
 
-    def upload(self, signals: Sequence[np.ndarray]) -> Sequence[Any]:
-        """The signals on the accelerator, float32 [N] each; for threads that read ahead of the encoder."""
-        import torch
-
-        device, stream = self.encoder.device, self.encoder.uploads
-        with torch.cuda.stream(stream):
-            uploaded = [torch.from_numpy(signal).to(device) for signal in signals]
-        stream.synchronize()
-        for signal in uploaded:
-            signal.record_stream(torch.cuda.default_stream(device))
-        return uploaded
-
 
 def is_batched(encode: Encode) -> TypeGuard[Batched]:
     """Whether the encoder gains from many signals at once."""
