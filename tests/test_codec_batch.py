@@ -102,6 +102,7 @@ def test_a_run_whose_batches_disagree_is_encoded_in_plain_float32(toy_checkpoint
     plain, tried = build_work(tmp_path / "plain", num_calls=4), build_work(tmp_path / "tried", num_calls=4)
     stage.encode(plain, str(toy_checkpoint), "cpu", InlineEngine())
     monkeypatch.setattr(precision, "_batched", batched)
+    monkeypatch.setattr(Batched, "pinned", lambda self, signals: signals)
     stage._load.cache_clear()
     try:
         stage.encode(tried, str(toy_checkpoint), "cpu", ThreadEngine(2))

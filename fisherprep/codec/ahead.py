@@ -12,6 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+READERS = 8
+"""Threads that read for one accelerator: they make audio twice as fast as an H200 takes it, and more of them slow the
+thread that starts its kernels."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -149,7 +149,7 @@ class _ConvStack:
         fresh = (PIECE_FRAMES - self.halo_frames) * FRAME_SAMPLES
         size = PIECE_FRAMES * FRAME_SAMPLES
         padded = torch.zeros(fresh * (count - 1) + size, device=self.device)
-        padded[: len(signal)] = torch.as_tensor(signal, device=self.device)
+        padded[: len(signal)].copy_(torch.as_tensor(signal), non_blocking=True)
         return padded.unfold(0, size, fresh)
 
     def _steps(self, pieces: torch.Tensor) -> torch.Tensor:

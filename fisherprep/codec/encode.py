@@ -7,7 +7,6 @@ all, and its ``split`` says what for. A call whose audio has become unreadable, 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ import numpy as np
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.codec.ahead import in_order
+from fisherprep.codec.ahead import READERS, in_order
 from fisherprep.codec.call import RESAMPLER, Call, Prepared, codec_audio, finish_call, prepare_call
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.codec.precision import PRECISIONS, Encode, is_batched, signal_encoder, verified
@@ -248,7 +247,8 @@ def _encoded(payload: _Payload, encode: Encode) -> Iterator[tuple[Prepared | _Re
 
     def prepare(call: Call) -> Prepared | _Refused:
         try:
-            return prepare_call(call, codec_audio(payload.work, call.row))
+            prepared = prepare_call(call, codec_audio(payload.work, call.row))
+            return replace(prepared, signals=encode.pinned(prepared.signals)) if is_batched(encode) else prepared
         except BadInput as err:
             return call, err
 
@@ -256,7 +256,7 @@ def _encoded(payload: _Payload, encode: Encode) -> Iterator[tuple[Prepared | _Re
         for prepared in map(prepare, calls):
             yield prepared, encode(prepared.signals) if isinstance(prepared, Prepared) else []
         return
-    ready = list(in_order(prepare, calls, min(len(calls), os.cpu_count() or 1)))
+    ready = list(in_order(prepare, calls, READERS))
     codes = iter(encode([s for prepared in ready if isinstance(prepared, Prepared) for s in prepared.signals]))
     for prepared in ready:
         count = len(prepared.signals) if isinstance(prepared, Prepared) else 0

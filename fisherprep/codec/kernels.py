@@ -181,6 +181,9 @@ LOUDER = 1024.0
 """Factor on the audio before it is split: the second half of a quiet sample would be below half precision's range."""
 
 
+FIRST_ROWS, FIRST_WARPS = 128, 8
+
+
 @triton.jit
 def _first_kernel(
     audio, w0_hi, w0_lo, s0, b0, w1_hi, w1_lo, s1, b1, w2_hi, w2_lo, s2, b2, out_hi, out_lo, num_rows, steps, louder,
@@ -233,12 +236,11 @@ def first_block(audio: torch.Tensor, entry: Weight, inner: Weight, outer: Weight
     """
     num_rows, channels, hidden = audio.numel(), inner.num_in, inner.num_out
     out = [torch.empty(num_rows, channels, device=audio.device, dtype=torch.half) for _ in range(2)]
-    block = 128
-    _first_kernel[(triton.cdiv(num_rows, block),)](
+    _first_kernel[(triton.cdiv(num_rows, FIRST_ROWS),)](
         audio, entry.hi, entry.lo, entry.scale, entry.bias, inner.hi, inner.lo, inner.scale, inner.bias,
         outer.hi, outer.lo, outer.scale, outer.bias, *out, num_rows, audio.shape[1], LOUDER,
         entry.taps, inner.taps, channels, hidden, 16, max(16, triton.next_power_of_2(channels)),
-        max(16, triton.next_power_of_2(hidden)), block, num_warps=8,
+        max(16, triton.next_power_of_2(hidden)), FIRST_ROWS, num_warps=FIRST_WARPS,
     )  # fmt: skip
     return out[0], out[1]
 
