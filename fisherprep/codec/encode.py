@@ -20,10 +20,11 @@ import numpy as np
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
+from fisherprep.codec import DEFAULT_VERIFY, PRECISIONS
 from fisherprep.codec.ahead import READERS, in_order
 from fisherprep.codec.call import RESAMPLER, Call, Prepared, codec_audio, finish_call, prepare_call
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
-from fisherprep.codec.precision import PRECISIONS, Encode, is_batched, signal_encoder, verified
+from fisherprep.codec.precision import Encode, is_batched, signal_encoder, verified
 from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
@@ -36,8 +37,6 @@ from fisherprep.workfolder import WorkFolder, sha256_file
 if TYPE_CHECKING:
     from moshi.models import MimiModel
 
-DEFAULT_VERIFY = 2
-"""Calls that are encoded in plain float32 as well before a run relies on the batched encoder."""
 _SHARDS_AT_ONCE = 3
 """Shards under way on an accelerator: one is read and one is written while one is encoded."""
 _MAX_TOKEN = 32_767
@@ -75,7 +74,7 @@ def encode(
     device: str | None = None,
     engine: Engine | None = None,
     truecase: str = DEFAULT_RULE,
-    precision: str = "auto",
+    precision: str = PRECISIONS[0],
     verify: int = DEFAULT_VERIFY,
     exact: bool = False,
 ) -> StageSummary:

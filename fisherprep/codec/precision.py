@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from fisherprep.codec.batch import BatchEncoder
 
-PRECISIONS = ("auto", "fp32")
 MIN_SEMANTIC, MIN_ALL = 0.999, 0.995
 """Shares of equal codes, in codebook 0 and in all, below which a run falls back to plain float32."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fisherprep.codec import DEFAULT_VERIFY, PRECISIONS
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import report
@@ -25,8 +26,8 @@ from fisherprep.commands.summary import report
 )
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "fp32"]),
-    default="auto",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
     show_default=True,
     help="auto: batches on tensor cores, where their codes equal plain float32's; fp32: one call at a time.",
 )
@@ -34,7 +35,7 @@ from fisherprep.commands.summary import report
     "--verify",
     metavar="N",
     type=click.IntRange(min=0),
-    default=2,
+    default=DEFAULT_VERIFY,
     show_default=True,
     help="Calls to encode in plain float32 as well, before batches are relied on; too little agreement: fp32.",
 )
