@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
 SIDES = ("a", "b")
@@ -277,7 +277,8 @@ VOICES = Table(
     (
         _CALL,
         _SIDE,
-        Column("speaker", _S, "whose voice it is"),
+        Column("speaker", _S, "whose voice it is, as in conversations"),
+        Column("index", pa.int32(), "number of the candidate on its side of the call, from 0, the best first"),
         Column("start_s", _F64, "start in the call", "s"),
         Column("end_s", _F64, "end in the call", "s"),
         Column("codes", _CODES, "[8, Tv] Mimi codes, -24 LUFS, streamed from a fresh state"),
@@ -300,8 +301,6 @@ CODES = Table(
         Column("prompts_a", pa.list_(pa.string()), "prompts with side a as the agent, least detailed first"),
         Column("prompts_b", pa.list_(pa.string()), "prompts with side b as the agent"),
         Column("agent_side", _S, "a or b where only that side may be the agent; null: either", nullable=True),
-        Column("voice_a", _CODES, "[8, Tv] voice prompt of side a; null where no span qualifies", nullable=True),
-        Column("voice_b", _CODES, "[8, Tv] voice prompt of side b", nullable=True),
         Column(
             "starts",
             pa.list_(pa.int32()),

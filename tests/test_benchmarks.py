@@ -13,6 +13,10 @@ import pytest
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 SMALLEST = {
     "bench_align": (["--calls", "1", "--seconds", "10"], {"within_frame_clean", "x_realtime_per_core"}),
+    "bench_encode": (
+        ["--calls", "2", "--seconds", "20", "--device", "cpu", "--toy"],
+        {"x_realtime", "peer_x_realtime", "ratio", "semantic_agreement", "all_agreement", "peak_gib"},
+    ),
     "bench_channels": (["--calls", "4", "--seconds", "20"], {"swap_precision", "swap_recall"}),
     "bench_dialogues": (["--dialogues", "8"], {"distinct_turn_share", "false_alarms", "planted_found_share"}),
     "bench_ingest": (["--calls", "20"], {"ratio_vs_lhotse", "peak_mib", "check_seconds_per_audio_hour"}),

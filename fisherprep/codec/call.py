@@ -5,14 +5,14 @@ Legend: N samples, T frames of 80 ms; side a is row 0 of the audio, side b row 1
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fisherprep.codec.mimi import encode_channels, encode_voice
+from fisherprep.codec.mimi import voice_level
 from fisherprep.codec.text_stream import TextStream, Unknown, frame_of, text_stream
 from fisherprep.codec.truecase import Spoken, truecase
 from fisherprep.codec.voice import voice_span
@@ -21,8 +21,6 @@ from fisherprep.corpus.problems import BadInput
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, MASKED, SIDES, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
-    from moshi.models import MimiModel
-
     from fisherprep.workfolder import WorkFolder
 
 RESAMPLER = "soxr HQ"
@@ -74,33 +72,55 @@ class Encoded:
     text: dict[str, TextStream]
 
 
-def encode_call(
-    call: Call, samples: np.ndarray, mimi: MimiModel, spell: Callable[[str], list[int]], rule: str = "off"
+@dataclass(frozen=True)
+class Prepared:
+    """A call that waits for its codes: ``signals`` are side a, side b and the voice prompts, float32 [N] each.
+
+    ``voices`` are rows of the voices table without their codes.
+    """
+
+    call: Call
+    signals: Sequence[Any]
+    voices: list[dict[str, Any]]
+
+
+def prepare_call(call: Call, samples: np.ndarray) -> Prepared:
+    """What is to be encoded of a call, whose audio is float32 [2, N] at 24 kHz.
+
+    Raises:
+        BadInput: there are no words.
+    """
+    if not call.words:
+        raise BadInput("no_words", "no words on either side", "a transcript with words", "see the rejects of ingest")
+    found = [voice for side in SIDES if (voice := _voice(call, side, samples))]
+    return Prepared(call, [*samples, *(signal for _, signal in found)], [row for row, _ in found])
+
+
+def finish_call(
+    prepared: Prepared, codes: list[np.ndarray], spell: Callable[[str], list[int]], rule: str = "off"
 ) -> Encoded:
-    """Encode one call.
+    """The rows of a call.
 
     Args:
-        call: its rows.
-        samples: float32 [2, N] at 24 kHz.
-        mimi: the codec.
+        prepared: what was encoded.
+        codes: of its signals, int16 [8, T] each.
         spell: the text tokens of one word.
         rule: how words are written, one of ``truecase.RULES``.
 
     Raises:
-        BadInput: there are no words, or they cannot be laid on the frames.
+        BadInput: the words cannot be laid on the frames.
     """
-    if not call.words:
-        raise BadInput("no_words", "no words on either side", "a transcript with words", "see the rejects of ingest")
-    codes = encode_channels(mimi, samples)
-    num_frames = codes.shape[2]
+    call, sides = prepared.call, dict(zip(SIDES, codes, strict=False))
+    num_frames = sides[SIDES[0]].shape[1]
     text = {side: _text(call, side, num_frames, spell, rule) for side in SIDES}
-    voices = [voice for side in SIDES if (voice := _voice(call, side, samples, mimi))]
+    spoken = zip(prepared.voices, codes[len(SIDES) :], strict=True)
+    voices = [voice | {"codes": found.tolist()} for voice, found in spoken]
     prompts = {voice["side"]: voice["codes"] for voice in voices}
     row: dict[str, Any] = {key: call.row[key] for key in ("call_id", "corpus", "split", "agent_side")}
     row |= {"num_frames": num_frames, "starts": window_starts(call, text).tolist()}
-    for index, side in enumerate(SIDES):
+    for side in SIDES:
         row |= {
-            f"codes_{side}": codes[index].tolist(),
+            f"codes_{side}": sides[side].tolist(),
             f"text_{side}": text[side].tokens.tolist(),
             f"prompts_{side}": call.prompts.get(side, []),
             f"voice_{side}": prompts.get(side),
@@ -146,26 +166,26 @@ def _text(call: Call, side: str, num_frames: int, spell: Callable[[str], list[in
         ) from err
 
 
-def _voice(call: Call, side: str, samples: np.ndarray, mimi: MimiModel) -> dict[str, Any] | None:
-    """A row of the voices table, where a span of the side qualifies."""
+def _voice(call: Call, side: str, samples: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
+    """A row of the voices table without its codes, and the samples, where a span of the side qualifies."""
     fallback = {word["turn"] for word in call.words if word["method"] == "proportional"}
     span = voice_span(call.turns, side, fallback)
     if span is None:
         return None
     first, last = (round(time_s * CODEC_RATE_HZ) for time_s in (span.start_s, span.end_s))
     try:
-        codes = encode_voice(mimi, samples[SIDES.index(side), first:last])
+        signal = voice_level(samples[SIDES.index(side), first:last])
     except ValueError:  # silence where the transcript has words: no voice to be heard
         return None
-    return {
+    row = {
         "call_id": call.row["call_id"],
         "side": side,
         "speaker": call.row[f"speaker_{side}"],
         "start_s": span.start_s,
         "end_s": span.end_s,
-        "codes": codes.tolist(),
         "why": span.why,
     }
+    return row, signal
 
 
 def window_starts(call: Call, text: dict[str, TextStream]) -> np.ndarray:

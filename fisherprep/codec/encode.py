@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.codec.call import RESAMPLER, Call, codec_audio, encode_call
+from fisherprep.codec import DEFAULT_VERIFY, PRECISIONS
+from fisherprep.codec.ahead import READERS, in_order
+from fisherprep.codec.call import RESAMPLER, Call, Prepared, codec_audio, finish_call, prepare_call
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
+from fisherprep.codec.precision import Encode, is_batched, signal_encoder, verified
 from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
 from fisherprep.device import one_thread, torch_device
-from fisherprep.engine import Engine, InlineEngine, local_engine
+from fisherprep.engine import Engine, ThreadEngine, local_engine
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, sha256_file
@@ -32,6 +37,8 @@ from fisherprep.workfolder import WorkFolder, sha256_file
 if TYPE_CHECKING:
     from moshi.models import MimiModel
 
+_SHARDS_AT_ONCE = 3
+"""Shards under way on an accelerator: one is read and one is written while one is encoded."""
 _MAX_TOKEN = 32_767
 """Text tokens are stored as int16."""
 _SHIFTS = (1, 2, 4, 8, 16)
@@ -50,6 +57,8 @@ class _Model:
     tokenizer: Path
     tokenizer_sha256: str
     device: str
+    precision: str
+    exact: bool
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,9 @@ def encode(
     device: str | None = None,
     engine: Engine | None = None,
     truecase: str = DEFAULT_RULE,
+    precision: str = PRECISIONS[0],
+    verify: int = DEFAULT_VERIFY,
+    exact: bool = False,
 ) -> StageSummary:
     """Bring the codes and voices tables up to date.
 
@@ -73,36 +85,61 @@ def encode(
         checkpoint: local directory or hub repo id whose Mimi and tokenizer are used.
         device: of torch; None: cuda where there is one, else cpu.
         engine: where shards run; None: a process per core on a CPU (torch's threads spend much of their time waiting
-            for each other), this process on an accelerator.
+            for each other), threads of this process on an accelerator.
         truecase: how words are written on the text row, one of ``truecase.RULES``.
+        precision: ``auto``: batches on an accelerator, where their codes equal plain float32's; ``fp32``: plain.
+        verify: with ``auto``, how many of the first calls are encoded in both ways to tell; 0: none, trust the batches.
+        exact: stream every call frame by frame, as a live server does.
 
     Returns:
         Counts over all shards, with the share of text frames that are masked, by reason.
 
     Raises:
-        ValueError: there is no such rule or device, a table or a checkpoint file is missing, or the weights do not fit.
+        ValueError: there is no such rule, precision or device, a table or a checkpoint file is missing, or the weights
+            do not fit.
     """
     from rich.console import Console
 
     if truecase not in RULES:
         raise ValueError(f"truecase {truecase!r}: expected one of {', '.join(RULES)}")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, torch_device(device))
-        _load(model)  # a checkpoint that does not fit is one error before any shard starts
+        model = _model(files, torch_device(device), precision, exact)
+        loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
+        console = Console(stderr=True)
         told = f"codec and tokenizer: {files.label}; device: {model.device}"
-        Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        if verify and is_batched(loaded.encode):
+            verdict = verified(loaded.mimi, loaded.encode, _first_audio(work, inputs, verify))
+            console.print(verdict.text, markup=False, highlight=False, soft_wrap=True)
+            model = model if verdict.suffices else replace(model, precision="fp32")
         shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
-        config = _config(files, model) | {"truecase": truecase}
+        config = _config(files, model) | {"truecase": truecase, "exact": exact}
         return _with_shares(run_stage(work, STAGE, shards, config, engine or _usual_engine(model.device)))
 
 
+def _first_audio(work: WorkFolder, shards: Iterable[str], num_calls: int) -> Iterator[np.ndarray]:
+    """The audio of the first calls that can be read; the same ones however much of the run is done already."""
+    for shard in shards:
+        for row in work.read("conversations", shard).to_pylist():
+            try:
+                samples = codec_audio(work, row)
+            except BadInput:
+                continue
+            yield samples
+            num_calls -= 1
+            if not num_calls:
+                return
+
+
 def _usual_engine(device: str) -> Engine:
-    return local_engine(0) if device == "cpu" else InlineEngine()
+    return local_engine(0) if device == "cpu" else ThreadEngine(_SHARDS_AT_ONCE)
 
 
-def _model(files: CheckpointFiles, device: str) -> _Model:
+def _model(files: CheckpointFiles, device: str, precision: str, exact: bool) -> _Model:
     assert files.mimi is not None and files.tokenizer is not None, "located with both"
     architecture = files.mimi_config
     return _Model(
@@ -113,13 +150,26 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
         files.tokenizer,
         sha256_file(files.tokenizer),
         device,
+        precision,
+        exact,
     )
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    mimi: MimiModel
+    encode: Encode
+    spell: Callable[[str], list[int]]
+
+
 @lru_cache(maxsize=1)
-def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
+def _load(model: _Model) -> _Loaded:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
-    return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
+    mimi = load_mimi(model.mimi, model.architecture, model.device)
+    return _Loaded(mimi, signal_encoder(mimi, model.precision, model.exact), word_speller(model.tokenizer))
+
+
+_loading = Lock()
 
 
 def _config(files: CheckpointFiles, model: _Model) -> dict[str, Any]:
@@ -163,16 +213,18 @@ def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
 
 
 def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
-    mimi, spell = _load(payload.model)
+    with _loading:
+        loaded = _load(payload.model)
     provenance = json.dumps(config, sort_keys=True)
     result = ShardResult({"codes": [], "voices": []})
-    for call in _calls(payload.work, payload.shard):
+    for prepared, codes in _encoded(payload, loaded.encode):
+        row = (prepared.call if isinstance(prepared, Prepared) else prepared[0]).row
         try:
-            samples = codec_audio(payload.work, call.row)
-            with one_thread():
-                encoded = encode_call(call, samples, mimi, spell, config["truecase"])
+            if not isinstance(prepared, Prepared):
+                raise prepared[1]
+            encoded = finish_call(prepared, codes, loaded.spell, config["truecase"])
         except BadInput as err:
-            result.rejects.append(_reject(call.row, err))
+            result.rejects.append(_reject(row, err))
             continue
         result.rows["codes"].append({**encoded.row, "provenance": provenance})
         result.rows["voices"] += encoded.voices
@@ -182,6 +234,33 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
         for stream in encoded.text.values():
             result.counters += _text_counters(stream)
     return result
+
+
+_Refused = tuple[Call, BadInput]
+
+
+def _encoded(payload: _Payload, encode: Encode) -> Iterator[tuple[Prepared | _Refused, list[np.ndarray]]]:
+    """Each call of a shard with the codes of its signals: all at once where the encoder works in batches."""
+    calls = _calls(payload.work, payload.shard)
+
+    def prepare(call: Call) -> Prepared | _Refused:
+        try:
+            prepared = prepare_call(call, codec_audio(payload.work, call.row))
+            return replace(prepared, signals=encode.pinned(prepared.signals)) if is_batched(encode) else prepared
+        except BadInput as err:
+            return call, err
+
+    if not is_batched(encode):
+        for prepared in map(prepare, calls):
+            with one_thread():
+                encoded = encode(prepared.signals) if isinstance(prepared, Prepared) else []
+            yield prepared, encoded
+        return
+    ready = list(in_order(prepare, calls, READERS))
+    codes = iter(encode([s for prepared in ready if isinstance(prepared, Prepared) for s in prepared.signals]))
+    for prepared in ready:
+        count = len(prepared.signals) if isinstance(prepared, Prepared) else 0
+        yield prepared, list(islice(codes, count))
 
 
 def _text_counters(stream: TextStream) -> Counter[str]:

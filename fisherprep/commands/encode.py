@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fisherprep.codec import DEFAULT_VERIFY, PRECISIONS
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
 from fisherprep.commands.summary import report
@@ -23,6 +24,22 @@ from fisherprep.commands.summary import report
     show_default=True,
     help="How words are written on the text row: with capitals and sentence marks by rule, or as transcribed.",
 )
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS[0],
+    show_default=True,
+    help="auto: batches on tensor cores, where their codes equal plain float32's; fp32: one call at a time.",
+)
+@click.option(
+    "--verify",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=DEFAULT_VERIFY,
+    show_default=True,
+    help="Calls to encode in plain float32 as well, before batches are relied on; too little agreement: fp32.",
+)
+@click.option("--exact", is_flag=True, help="Stream frame by frame, as a live server does: the reference, and slow.")
 @strict_option
 def encode(
     work: Path,
@@ -31,6 +48,9 @@ def encode(
     device: str | None,
     workers: int | None,
     truecase: str,
+    precision: str,
+    verify: int,
+    exact: bool,
     strict: bool,
 ) -> None:
     """Encode both channels of every call with Mimi and lay the text on its frames.
@@ -44,4 +64,4 @@ def encode(
     from fisherprep.workfolder import WorkFolder
 
     engine = local_engine(workers) if workers else None
-    report(work, run(WorkFolder.open(work), checkpoint, device, engine, truecase), strict)
+    report(work, run(WorkFolder.open(work), checkpoint, device, engine, truecase, precision, verify, exact), strict)
