@@ -33,7 +33,7 @@ import torch
 from speech_like import RATE_HZ, speech_like_call
 
 from fisherprep.codec.ahead import READERS, in_order
-from fisherprep.codec.call import to_codec_rate
+from fisherprep.codec.audio import to_codec_rate
 from fisherprep.codec.mimi import encode_channels, plain_float32
 from fisherprep.codec.precision import Encode, agreement, is_batched, signal_encoder
 from fisherprep.corpus.audio import read_audio
