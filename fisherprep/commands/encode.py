@@ -60,8 +60,12 @@ def encode(
       fisherprep encode data/fisher --checkpoint nvidia/personaplex-7b-v1
     """
     from fisherprep.codec.encode import encode as run
+    from fisherprep.dataset.card import write_card
     from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
     engine = local_engine(workers) if workers else None
-    report(work, run(WorkFolder.open(work), checkpoint, device, engine, truecase, precision, verify, exact), strict)
+    folder = WorkFolder.open(work)
+    summary = run(folder, checkpoint, device, engine, truecase, precision, verify, exact)
+    write_card(folder)
+    report(work, summary, strict)
