@@ -12,6 +12,7 @@ from fisherprep.commands.align import align
 from fisherprep.commands.check import check
 from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
+from fisherprep.commands.export import export
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.listen import listen
@@ -54,6 +55,6 @@ def main() -> None:
 
 
 for command in (
-    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check,
+    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check, export,
 ):  # fmt: skip
     main.add_command(command)

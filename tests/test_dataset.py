@@ -76,7 +76,7 @@ def test_a_window_that_is_not_there_is_an_error(work, tmp_path):
         (0, "a", 10**6, 1),
         (0, "a", 0, 0),
     ]:
-        with pytest.raises(ValueError, match="row|side|frames"):
+        with pytest.raises(ValueError, match=r"row|side|frames"):
             windows.window(row, side, start, frames)
     with pytest.raises(ValueError, match="codes table"):
         ShardWindows(work.files("words")[0])

@@ -24,15 +24,16 @@ _SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}
 """Our splits, as ``datasets`` names them."""
 
 _LDC_DUTIES = """
-**Derived from LDC data. Do not redistribute.** Codes, text tokens and prompts are derived from Fisher English (LDC2004S13,
-LDC2004T19, LDC2005S13, LDC2005T19), which the Linguistic Data Consortium licenses: speech and text can be recovered from
-them. Whoever holds them needs a licence of their own. They must not go to a public repository of any hub, in whole or in
-part. `fisherprep push` refuses that; `push_to_hub` of `datasets` does not know of it, so do not use it on this data
-without `private=True`. Speakers are known by number and must stay so.
+**Derived from LDC data. Do not redistribute.** Codes, text tokens and prompts are derived from Fisher English
+(LDC2004S13, LDC2004T19, LDC2005S13, LDC2005T19), which the Linguistic Data Consortium licenses: speech and text can
+be recovered from them. Whoever holds them needs a licence of their own. They must not go to a public repository of
+any hub, in whole or in part. `fisherprep push` refuses that; `push_to_hub` of `datasets` does not know of it, so do
+not use it on this data without `private=True`. Speakers are known by number and must stay so.
 """
 _OTHER_DUTIES = """
 The licence of the recordings, scripts and voices that this was made from holds for the codes too. `fisherprep push
---public` asks for a manifest that states a `license` and `redistribute: true`; `push_to_hub` of `datasets` asks nothing.
+--public` asks for a manifest that states a `license` and `redistribute: true`; `push_to_hub` of `datasets` asks
+nothing.
 """
 
 
@@ -111,8 +112,8 @@ def _licence(facts: Facts, manifest: Manifest | None) -> dict[str, str]:
 def _body(name: str, facts: Facts) -> str:
     parts = [
         f"# {_text(name)}",
-        f"Two-channel dialogues as Mimi codes ({FRAME_RATE_HZ} frames a second, 8 codebooks a side), text tokens on the "
-        "same frames and persona prompts for either side as the agent, for training PersonaPlex and Moshi.",
+        f"Two-channel dialogues as Mimi codes ({FRAME_RATE_HZ} frames a second, 8 codebooks a side), text tokens on
+        the " "same frames and persona prompts for either side as the agent, for training PersonaPlex and Moshi.",
     ]
     if facts.toy:
         parts.append("**The codec is a toy.** These codes are for tests: no sound comes back from them.")
@@ -140,11 +141,12 @@ voices = load_dataset(FOLDER, "voices")["train"]       # candidate voice prompts
 stream = load_dataset(FOLDER, streaming=True)["train"]
 ```
 
-`datasets` calls a set of files without splits of its own `train`: **the default configuration holds calls of every split**,
-held-out ones too. Train on the configuration `train`. Calls whose split is `excluded` share a speaker with held-out calls.
+`datasets` calls a set of files without splits of its own `train`: **the default configuration holds calls of every
+split**, held-out ones too. Train on the configuration `train`. Calls whose split is `excluded` share a speaker with
+held-out calls.
 
-`codes_a` and `codes_b` are `[8, T]`, `text_a` and `text_b` `[T]`: 3 is padding, 0 the frame before a word, -1 a frame whose
-text is not known and takes no part in the loss. A row group of the Parquet files holds one call.
+`codes_a` and `codes_b` are `[8, T]`, `text_a` and `text_b` `[T]`: 3 is padding, 0 the frame before a word, -1 a frame
+whose text is not known and takes no part in the loss. A row group of the Parquet files holds one call.
 """.strip()
 
 

@@ -10,7 +10,7 @@ from fisherprep.schema import FRAME_RATE_HZ
 from fisherprep.workfolder import WorkFolder, fingerprint, sha256_file
 
 TABLES = ("codes", "voices")
-"""What is published of a work folder; the other tables hold transcripts, tables of speakers and this machine's paths."""
+"""What is published; the other tables hold transcripts, tables of speakers and this machine's paths."""
 _LDC_TRANSCRIBERS = {"ldc", "bbn"}
 
 
@@ -97,7 +97,7 @@ def _add_shard(work: WorkFolder, shard: str, facts: Facts) -> None:
         facts.provenance.add(row["provenance"])
         source = calls.get(row["call_id"])
         facts.unknown_calls += source is None
-        facts.ldc_calls += source is not None and _is_ldc(source)
+        facts.ldc_calls += source is not None and is_ldc(source)
     facts.voices += work.read("voices", shard, ["call_id"]).num_rows
     for persona in work.read("personas", shard, ["call_id", "tone", "labeler"]).to_pylist():
         facts.labelers[persona["labeler"]] += 1
@@ -105,7 +105,7 @@ def _add_shard(work: WorkFolder, shard: str, facts: Facts) -> None:
             facts.tones[persona["tone"]] += 1
 
 
-def _is_ldc(conversation: dict) -> bool:
+def is_ldc(conversation: dict) -> bool:
     """By any mark of a release: one that was lost in a conversion does not make a call free."""
     return (
         conversation["part"] is not None

@@ -59,7 +59,7 @@ def window(table: pa.Table, row: int, side: str, start: int, frames: int) -> np.
 
 def _cut_codes(call: pa.Scalar, start: int, into: np.ndarray) -> None:
     """Copy frames of a call's ``[8, T]`` codes into ``[8, L]``."""
-    codebooks: Any = call.values  # type: ignore[attr-defined]  # a list of 8 lists
+    codebooks: Any = call.values  # a list of 8 lists
     offsets = codebooks.offsets.to_numpy()
     if (np.diff(offsets) < start + into.shape[1]).any():
         raise ValueError("a codebook has fewer frames than the text row; run `fisherprep check`")
