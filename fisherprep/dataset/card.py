@@ -112,8 +112,8 @@ def _licence(facts: Facts, manifest: Manifest | None) -> dict[str, str]:
 def _body(name: str, facts: Facts) -> str:
     parts = [
         f"# {_text(name)}",
-        f"Two-channel dialogues as Mimi codes ({FRAME_RATE_HZ} frames a second, 8 codebooks a side), text tokens on
-        the " "same frames and persona prompts for either side as the agent, for training PersonaPlex and Moshi.",
+        f"Two-channel dialogues as Mimi codes ({FRAME_RATE_HZ} frames a second, 8 codebooks a side), text tokens on "
+        "the same frames and persona prompts for either side as the agent, for training PersonaPlex and Moshi.",
     ]
     if facts.toy:
         parts.append("**The codec is a toy.** These codes are for tests: no sound comes back from them.")
