@@ -17,6 +17,7 @@ from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.listen import listen
 from fisherprep.commands.prompts import prompts
+from fisherprep.commands.push import push
 from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
 from fisherprep.commands.timing import timing
@@ -55,6 +56,6 @@ def main() -> None:
 
 
 for command in (
-    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check, export,
+    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check, export, push,
 ):  # fmt: skip
     main.add_command(command)

@@ -50,7 +50,7 @@ def write_card(work: WorkFolder, manifest: Manifest | None = None) -> list[Path]
     with work.lock("encode"):
         for folder in ("", "codes"):
             relative = f"{folder}/{CARD}" if folder else CARD
-            if _is_foreign(work.path / relative):
+            if is_foreign(work.path / relative):
                 continue
             text = card(work.name, facts, bool(work.files("voices")), folder, manifest)
             if not _holds(work.path / relative, text):
@@ -58,7 +58,8 @@ def write_card(work: WorkFolder, manifest: Manifest | None = None) -> list[Path]
     return written
 
 
-def _is_foreign(file: Path) -> bool:
+def is_foreign(file: Path) -> bool:
+    """Whether somebody else wrote this README.md."""
     return file.exists() and MARK not in file.read_text(encoding="utf-8", errors="replace")
 
 
