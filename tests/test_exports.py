@@ -4,6 +4,7 @@ Consumers are other people's programs. Their tests run where an environment vari
 ``MOSHI_FINETUNE`` and ``J_MOSHI`` name checkouts, ``LHOTSE_PYTHON`` an environment's Python (or lhotse is installed).
 """
 
+import contextlib
 import gzip
 import hashlib
 import importlib.util
@@ -45,11 +46,13 @@ def export(work, format_name, out, splits=DEFAULT_SPLITS, agent_side="auto", tru
 
 
 def files(out):
-    return {
-        file.relative_to(out).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(out.rglob("*"))
-        if file.is_file() and file.name != ".lock"
-    }
+    """Name -> hash of all files; those that vanish while this looks are not there."""
+    found = {}
+    for file in sorted(out.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):
+            if file.is_file() and file.name != ".lock":
+                found[file.relative_to(out).as_posix()] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return found
 
 
 def jsonl(file):
@@ -246,8 +249,11 @@ def test_killed_at_any_moment_it_goes_on(tmp_path, format_name):
     export(work, format_name, tmp_path / "out")
     expected = files(tmp_path / "out")
     export(work, format_name, tmp_path / "out", ("excluded",))  # other files are there, and are to go
+    before = files(tmp_path / "out").keys()
     process = subprocess.Popen([*command, "--out", str(tmp_path / "out")], cwd=ROOT, stderr=subprocess.DEVNULL)
-    time.sleep(random.Random(format_name).uniform(0.5, 1.5))
+    while process.poll() is None and files(tmp_path / "out").keys() == before:
+        time.sleep(0.005)
+    time.sleep(random.Random(format_name).uniform(0, 0.1))
     process.kill()
     process.wait()
     for file in (tmp_path / "out").glob("*.jsonl"):
