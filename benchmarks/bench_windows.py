@@ -102,7 +102,7 @@ def figures(work: WorkFolder, cache: Path, num_frames: int, args: argparse.Names
     opened = time.perf_counter()
     load()
     reopened = time.perf_counter()
-    place = {}
+    place: dict[int, tuple[int, int]] = {}
     files = work.files("codes")
     shards = [ShardWindows(file) for file in files]
     for index, shard in enumerate(shards):

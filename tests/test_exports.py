@@ -25,9 +25,10 @@ from click.testing import CliRunner
 from codec_calls import WRITTEN, build_work, signal
 from dataset_calls import change_rows, encoded_work, write_stage
 
+from fisherprep import schema
 from fisherprep.cli import main
 from fisherprep.engine import InlineEngine
-from fisherprep.export import DEFAULT_SPLITS, FORMATS
+from fisherprep.export import DEFAULT_SPLITS, FORMATS, SPLITS
 from fisherprep.export.calls import Choice
 from fisherprep.export.run import export as run_export
 
@@ -308,6 +309,10 @@ def test_another_folders_export_is_refused(work, tmp_path):
     assert files(out) == before
     (out / "export.json").write_text("{")
     assert "cannot be read" in invoke(work.path, "--format", "j-moshi", "--out", out).output
+
+
+def test_splits_are_those_of_the_tables():
+    assert SPLITS == schema.SPLITS
 
 
 def test_the_command_says_what_is_wrong(work, tmp_path):

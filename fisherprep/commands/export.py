@@ -9,8 +9,7 @@ import click
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.commands.options import FOLDER, strict_option, work_argument, workers_option
 from fisherprep.commands.summary import report
-from fisherprep.export import AGENT_SIDES, DEFAULT_SPLITS, FORMATS
-from fisherprep.schema import SPLITS
+from fisherprep.export import AGENT_SIDES, DEFAULT_SPLITS, FORMATS, SPLITS
 
 
 @click.command()

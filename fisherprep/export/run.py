@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from fisherprep.dataset.facts import is_ldc
 from fisherprep.engine import Engine
-from fisherprep.export import AGENT_SIDES, FORMATS, j_moshi, lhotse, moshi_finetune
+from fisherprep.export import AGENT_SIDES, FORMATS, SPLITS, j_moshi, lhotse, moshi_finetune
 from fisherprep.export.calls import Choice
 from fisherprep.export.folder import Payload, drop_indexes, open_folder, sweep, write_indexes
-from fisherprep.schema import SPLITS
 from fisherprep.stage import Shard, Stage, StageSummary, run_stage, upstream
 from fisherprep.workfolder import WorkFolder
 
