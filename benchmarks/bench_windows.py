@@ -80,12 +80,13 @@ def _call(call_id: str, num_frames: int, rng: np.random.Generator) -> pa.Table:
         columns[f"codes_{side}"] = pa.FixedSizeListArray.from_arrays(books, NUM_CODEBOOKS)
         columns[f"text_{side}"] = pa.ListArray.from_arrays(pa.array([0, num_frames], pa.int32()), pa.array(text))
         columns |= {f"prompts_{side}": [[]], f"speaker_{side}": [f"{call_id}-{side}"], f"shifted_{side}": [0]}
-    schema = CODES.schema
-    arrays = [
-        columns[f.name].cast(f.type) if isinstance(columns[f.name], pa.Array) else pa.array(columns[f.name], f.type)
-        for f in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_arrays(
+        [_array(columns.get(f.name, [None]), f.type) for f in CODES.schema], schema=CODES.schema
+    )
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
 def figures(work: WorkFolder, cache: Path, num_frames: int, args: argparse.Namespace) -> dict[str, float]:
