@@ -43,6 +43,10 @@ class Manifest:
     """Weights of the prompts, least detailed first; drawn among those that a side has."""
     prompt: str | None = None
     """Role prompt of the agent, for recordings that bring none of their own."""
+    license: str | None = None
+    """Licence of the tables for the dataset card, as hubs name it: cc-by-4.0, ..."""
+    redistribute: bool = False
+    """Whether that licence lets the tables be published; never so for what is derived from LDC data."""
     domain: Domain | None = None
     path: Path | None = None
 
@@ -88,6 +92,8 @@ def _check(m: Manifest, node: Node) -> None:
         keys["tables"].fail("a folder below the data root")
     if m.agent not in AGENTS:
         keys["agent"].fail("a, b or either")
+    if m.redistribute and not (m.license or "").strip():
+        keys["redistribute"].fail("a `license` beside it, since redistribution needs one")
     if "prompt_levels" in keys:
         weights = m.prompt_levels
         if not weights or not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:

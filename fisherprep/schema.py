@@ -57,11 +57,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the work folder; ``row`` says what one row is."""
+    """One table of the work folder; ``row`` says what one row is.
+
+    ``group_rows``: rows of a Parquet row group, the least that a reader must decode; None: the writer's own choice.
+    """
 
     name: str
     row: str
     columns: tuple[Column, ...]
+    group_rows: int | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -328,6 +332,7 @@ CODES = Table(
             "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, restore, sound, fisherprep, ...",
         ),
     ),
+    group_rows=1,  # a window is cut from one call: ten minutes are 0.2 MB
 )
 
 REJECTS = Table(

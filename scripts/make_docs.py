@@ -31,7 +31,7 @@ def data_format() -> str:
         lines += [
             f"## {table.name}",
             "",
-            f"One row is {table.row}.",
+            f"One row is {table.row}." + (f" Rows in a row group: {table.group_rows}." if table.group_rows else ""),
             "",
             "| column | type | unit | meaning |",
             "|---|---|---|---|",

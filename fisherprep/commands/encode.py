@@ -104,6 +104,7 @@ def encode(
       fisherprep encode data/fisher --checkpoint nvidia/personaplex-7b-v1
     """
     from fisherprep.codec.encode import encode as run
+    from fisherprep.dataset.card import write_card
     from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
@@ -112,4 +113,5 @@ def encode(
     summary = run(
         folder, checkpoint, device, engine, truecase, precision, verify, exact, voices, loudness, restore
     )  # fmt: skip
+    write_card(folder)
     report(work, summary, strict)
