@@ -31,11 +31,13 @@ def make_optimizer(model: torch.nn.Module, config: OptimConfig) -> torch.optim.A
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups[group_of(name)].append(parameter)
+    on_gpu = any(parameter.is_cuda for parameters in groups.values() for parameter in parameters)
     return torch.optim.AdamW(
-        [{"params": parameters, "name": name} for name, parameters in groups.items()],
+        [{"params": parameters, "name": name} for name, parameters in groups.items() if parameters],
         lr=config.temporal_lr,
         betas=config.betas,
         weight_decay=config.weight_decay,
+        fused=on_gpu,  # one pass over the memory, and no copies of it
     )
 
 
@@ -57,8 +59,9 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, rates: dict[str, float]
 
 
 def clip_gradient(model: torch.nn.Module, max_norm: float) -> float:
-    """Scale the gradient down to ``max_norm`` (0: leave it) and return the norm it had."""
+    """Scale the gradient down to ``max_norm`` (0: leave it) and return the norm it had, over the shards of all ranks."""
     import torch
+    from torch.distributed.tensor import DTensor
 
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm or math.inf)
-    return float(norm)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)

@@ -34,11 +34,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepBatch:
-    """The windows of one optimiser step, as micro-batches."""
+    """The windows of one optimiser step, as micro-batches: one rank's; ``step_frames`` are the dialogue frames of all."""
 
     micro_batches: tuple[Batch, ...]
     windows: int
     dialogue_frames: int
+    step_frames: int
 
 
 def collate(windows: list[Window], names: list[str]) -> Batch:
@@ -77,18 +78,22 @@ class Mixture:
             yield plan, state
 
     def steps(
-        self, state: MixtureState, batch_size: int, micro_batch_size: int
+        self, state: MixtureState, batch_size: int, micro_batch_size: int, rank: int = 0, world_size: int = 1
     ) -> Iterator[tuple[StepBatch, MixtureState]]:
-        """Batches of ``batch_size`` windows from ``state`` on, each with the state that follows it."""
+        """Batches of ``batch_size`` windows from ``state`` on, each with the state that follows it.
+
+        A step's micro-batches are formed of all its windows and dealt to the ranks.
+        """
         stream = self.plans(state)
         while True:
             drawn = [next(stream) for _ in range(batch_size)]
-            yield self._step([plan for plan, _ in drawn], micro_batch_size), drawn[-1][1]
+            yield self._step([plan for plan, _ in drawn], micro_batch_size, rank, world_size), drawn[-1][1]
 
-    def _step(self, plans: list[Plan], micro_batch_size: int) -> StepBatch:
+    def _step(self, plans: list[Plan], micro_batch_size: int, rank: int, world_size: int) -> StepBatch:
         windows = [self._sources[plan.dataset].cut(plan) for plan in plans]
-        batches = tuple(micro_batches(windows, self.names, micro_batch_size))
-        return StepBatch(batches, len(windows), sum(plan.dialogue_frames for plan in plans))
+        batches = tuple(micro_batches(windows, self.names, micro_batch_size))[rank::world_size]
+        frames = sum(plan.dialogue_frames for plan in plans)
+        return StepBatch(batches, sum(len(b.codes) for b in batches), frames, frames)
 
 
 def micro_batches(windows: Iterable[Window], names: list[str], size: int) -> Iterator[Batch]:
