@@ -12,7 +12,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,32 @@ class DataConfig:
     """Windows per forward pass; the rest of the batch is accumulated."""
 
 
+FULL, LORA = "full", "lora"
+LORA_TARGETS = ("all", "temporal", "depth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraConfig:
+    """Low-rank adapters (arXiv 2106.09685), as Kyutai's ``moshi.modules.lora`` has them. For ``train: lora`` alone."""
+
+    rank: int = 0
+    """Rank of the adapters; 0: none. Kyutai's moshi-finetune uses 128."""
+    scaling: float = 2.0
+    """Factor of the adapters' output (alpha / rank elsewhere); Kyutai's advice: leave it."""
+    targets: str = "all"
+    """Whose linear layers get adapters: all, temporal or depth (the transformers; the heads only with all)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which base model, and how it is run."""
+    """Which base model, what of it learns, and how it is run."""
 
     checkpoint: str = DEFAULT_CHECKPOINT
+    train: str = FULL
+    """full: the weights themselves. lora: adapters beside frozen weights."""
+    lora: LoraConfig = LoraConfig()
+    embeddings: bool = True
+    """Whether the text and audio embeddings and the output heads learn too (in full, also beside adapters)."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: slower, far less memory."""
 
@@ -249,6 +270,7 @@ def _validate(c: Config) -> None:
     )
     share = c.data.max_prompt_share
     need(0 < share < 1, "data.max_prompt_share", share, "a share between 0 and 1")
+    _validate_model(c.model, need)
     weights = (c.loss.text_pad, c.loss.semantic, c.loss.acoustic)
     need(min(weights) >= 0, "loss", weights, "weights of 0 or more")
     need(c.loss.semantic + c.loss.acoustic > 0, "loss", weights, "semantic or acoustic above 0")
@@ -259,3 +281,15 @@ def _validate(c: Config) -> None:
     need(c.optim.clip_norm >= 0, "optim.clip_norm", c.optim.clip_norm, "0 or more")
     need(0 <= c.optim.final_lr_share <= 1, "optim.final_lr_share", c.optim.final_lr_share, "a share from 0 to 1")
     need(0 <= c.optim.warmup_share < 1, "optim.warmup_share", c.optim.warmup_share, "a share from 0 to below 1")
+
+
+def _validate_model(c: ModelConfig, need: Callable[[bool, str, Any, str], None]) -> None:
+    need(c.train in (FULL, LORA), "model.train", c.train, f"{FULL} or {LORA}")
+    need(c.lora.targets in LORA_TARGETS, "model.lora.targets", c.lora.targets, f"one of {', '.join(LORA_TARGETS)}")
+    if c.train == FULL:
+        for key, value in dataclasses.asdict(c.lora).items():
+            default = getattr(LoraConfig(), key)
+            need(value == default, f"model.lora.{key}", value, f"nothing, as model.train is {FULL}; set it to {LORA}?")
+    else:
+        need(c.lora.rank >= 1, "model.lora.rank", c.lora.rank, f"1 or more with model.train: {LORA}, 128 say")
+        need(c.lora.scaling > 0, "model.lora.scaling", c.lora.scaling, "a number above 0")

@@ -82,10 +82,11 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
         ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
     """
     from finetune import state
-    from finetune.checkpoints import load_model, load_weights, open_base
+    from finetune.checkpoints import open_base
     from finetune.data.sources import open_held_out
     from finetune.device import pick_device
     from finetune.metrics import write_json
+    from finetune.model.build import build_model, load_trained
 
     checkpoint = state.newest(run)
     device = pick_device(config.device)
@@ -93,10 +94,10 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
     sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
     if not sources:
         raise ValueError("; ".join(missing))
-    model = load_model(base, device)
+    model = build_model(base, config.model, device)
     before = held_out_losses(model, sources, config)
-    load_weights(model, state.read_weights(checkpoint), str(checkpoint))
-    after = held_out_losses(model.to(device), sources, config)
+    load_trained(model, state.read_weights(checkpoint), str(checkpoint))
+    after = held_out_losses(model, sources, config)
     result = {
         "split": split,
         "base": base.files.label,

@@ -139,19 +139,18 @@ def _start_or_resume(
     """Model, optimiser and progress: the base's at step 0, or all of the newest checkpoint's."""
     import torch
 
-    from finetune.checkpoints import load_model, model_from
+    from finetune.model.build import build_model, load_trained
     from finetune.optim import make_optimizer
 
     progress = state.Progress.start(mixture.fingerprints())
     found = state.completed(run)
+    model = build_model(base, config.model, device)
     if not found:
-        model = load_model(base, device, config.model.gradient_checkpointing)
         torch.manual_seed(config.seed)  # whatever building the model drew: a run and its resumption start alike
         return model, make_optimizer(model, config.optim), progress
     checkpoint = found[-1]
     progress = state.read_progress(checkpoint).on_same_data(progress)
-    weights = state.read_weights(checkpoint)
-    model = model_from(base, weights, str(checkpoint), device, config.model.gradient_checkpointing)
+    load_trained(model, state.read_weights(checkpoint), str(checkpoint))
     optimizer = make_optimizer(model, config.optim)
     state.restore_optimizer(checkpoint, optimizer)
     return model, optimizer, progress

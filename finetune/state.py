@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from finetune.config import Config, as_dict, make_config, merge
 from finetune.data.mixture import MixtureState
 from finetune.metrics import write_json
+from finetune.model.build import trained_state
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +89,7 @@ def save(run: Path, progress: Progress, model: LMModel, optimizer: torch.optim.O
         _clear_unfinished(folder)
         tmp.mkdir(parents=True)
         save_file(
-            {key: value.cpu().contiguous() for key, value in model.state_dict().items()}, tmp / "weights.safetensors"
+            {key: value.detach().cpu().contiguous() for key, value in trained_state(model).items()}, tmp / "weights.safetensors"
         )
         torch.save({"optimizer": optimizer.state_dict(), "rng": _rng_state()}, tmp / "optimizer.pt")
         text = json.dumps(_as_dict(progress), indent=1, sort_keys=True) + "\n"
