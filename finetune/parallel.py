@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import torch
     from moshi.models.lm import LMModel
 
+    from finetune.checkpoints import BaseModel
+    from finetune.config import ModelConfig
+
 
 @dataclass(frozen=True)
 class World:
@@ -123,13 +126,30 @@ def open_world(device_name: str) -> Iterator[tuple[World, torch.device]]:
         dist.destroy_process_group()
 
 
+def build_sharded(base: BaseModel, config: ModelConfig, world: World, device: torch.device) -> LMModel:
+    """The model in training form (``model/build.py``), its parameters spread over the ranks where there are several.
+
+    Raises:
+        ValueError: the weights cannot be read or do not fit the configuration.
+    """
+    import torch
+
+    from finetune.model.build import build_model, fill
+
+    if world.size == 1:
+        return build_model(base, config, device)
+    frozen = torch.bfloat16 if device.type == "cuda" else torch.float32
+    model = shard(build_model(base, config, torch.device("meta"), frozen), world, device)
+    model.to_empty(device=device)
+    fill(model, base)
+    return model
+
+
 def shard(model: LMModel, world: World, device: torch.device) -> LMModel:
-    """The model with its parameters spread over the ranks; itself where there is one rank.
+    """The model with its parameters spread over the ranks.
 
     One FSDP unit for each layer of both transformers, one for embeddings, heads and norms.
     """
-    if world.size == 1:
-        return model
     import torch
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard

@@ -27,7 +27,7 @@ from finetune.errors import clean_exit, usage_error
 from finetune.evaluate import comparison
 from finetune.heldout import HeldOut
 from finetune.metrics import RunLog, write_json
-from finetune.parallel import World, open_world, shard
+from finetune.parallel import World, build_sharded, open_world
 from finetune.progress import Progress, base_fingerprint, read_progress
 from finetune.stop import Stopped, StopSignals
 from finetune.watch import Start, StepReport, Watcher, Watchers
@@ -82,6 +82,8 @@ def main(
         with usage_error():
             config = flags.new_config(given, flags.default_recipe(base.files.toy), lr)
     with usage_error("--device"), open_world(config.device) as (world, device):
+        with usage_error():
+            flags.check_deal(config, world.size)
         console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=not world.is_main)
         with clean_exit():
             try:
@@ -116,8 +118,8 @@ def train(
     from finetune.data.batches import Mixture
     from finetune.data.sources import describe_sources, open_held_out, open_sources
     from finetune.device import describe
+    from finetune.model.build import describe_parts
 
-    flags.check_deal(config, world.size)
     texts = base.prompt_texts()
     sources = open_sources(config.data, "train", base, texts, config.seed)
     held_out_sources, without = open_held_out(config.data, "valid", base, texts)
@@ -128,6 +130,8 @@ def train(
 
     mixture = Mixture(sources, config.data.mix)
     model, optimizer, progress = _start_or_resume(run, config, base, device, mixture, world)
+    for line in describe_parts(model):
+        say(line)
     if progress.step:
         say(f"resumed after step {progress.step}")
     with world.together():
@@ -158,15 +162,13 @@ def _start_or_resume(
     """Model, optimiser and progress: the base's at step 0, or all of the newest checkpoint's."""
     import torch
 
-    from finetune.model.build import build_model
     from finetune.optim import make_optimizer
 
     progress = Progress.start(mixture.fingerprints(), base_fingerprint(base.weights))
     found = world.from_main(state.completed(run) if world.is_main else None)
     if found:
         progress = read_progress(found[-1]).on_same_inputs(progress)
-    torch.manual_seed(config.seed)  # adapters start at random, on all ranks alike
-    model = shard(build_model(base, config.model, device), world, device)
+    model = build_sharded(base, config.model, world, device)
     optimizer = make_optimizer(model, config.optim)
     torch.manual_seed(config.seed + world.rank)  # whatever building the model drew: a run and its resumption start alike
     if found:

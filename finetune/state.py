@@ -223,6 +223,17 @@ def _readable(place: Path, checkpoint: Path) -> Iterator[None]:
         raise ValueError(f"{place}: cannot be read ({reason}); delete {checkpoint} to use an earlier one") from err
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether the folder is a run's: a checkpoint's config.json, say, is not a run's."""
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except OSError:
+        return False
+    except ValueError:
+        return (folder / FOLDER).is_dir()
+    return isinstance(values, dict) and isinstance(values.get("data"), dict) and "mix" in values["data"]
+
+
 def write_config(run: Path, config: Config) -> None:
     """Save the resolved configuration with the run, making its folder."""
     run.mkdir(parents=True, exist_ok=True)
@@ -242,6 +253,8 @@ def saved_config(run: Path, overrides: Mapping[str, Any]) -> Config:
         raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is missing)") from err
     except (OSError, ValueError) as err:
         raise ValueError(f"{file}: cannot be read ({err})") from err
+    if not holds_run(run):
+        raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is of something else)")
     return make_config(merge(values, overrides))
 
 
