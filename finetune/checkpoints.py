@@ -70,6 +70,7 @@ REFUSED_KEYS = (
 )
 """Keys that make another kind of model of it (Hibiki, TTS, adapters): refused when set."""
 
+
 @dataclass(frozen=True)
 class BaseModel:
     """A base model whose files are found and whose configuration is checked; weights are read by ``load_model``."""

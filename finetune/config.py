@@ -37,6 +37,19 @@ class DataConfig:
     """Longest window, prompt included: 163.84 s (PersonaPlex)."""
     max_prompt_share: float = 0.5
     """Part of a window that its prompt may take; a voice prompt that would take more is left out."""
+    agent: str = "random"
+    """random (one side of each stretch of a call is the agent, as in Moshi's Fisher stage) or both (each stretch gives
+    two windows, one per side)."""
+    drop_text_prompt: float = 0.1
+    """Share of windows without text prompt, so that the model also knows to be used without one. 0.1 is a usual rate
+    for a condition that may be absent (arXiv 2207.12598, section 4: 0.1 and 0.2 do alike); PersonaPlex's is not
+    published."""
+    drop_voice_prompt: float = 0.1
+    """Share of windows without voice prompt, independent of the text's; same source."""
+    workers: int = 2
+    """Threads that read windows ahead of the training; 0: windows are read when they are needed."""
+    prefetch: int = 2
+    """Steps that they read ahead."""
     batch_size: int = 32
     """Windows per optimiser step (PersonaPlex)."""
     micro_batch_size: int = 1
@@ -293,6 +306,12 @@ def _validate(c: Config) -> None:
         c.data.micro_batch_size,
         f"a divisor of data.batch_size ({c.data.batch_size})",
     )
+    need(c.data.agent in ("random", "both"), "data.agent", c.data.agent, "random or both")
+    for key in ("drop_text_prompt", "drop_voice_prompt"):
+        value = getattr(c.data, key)
+        need(0 <= value <= 1, f"data.{key}", value, "a probability from 0 to 1")
+    need(c.data.workers >= 0, "data.workers", c.data.workers, "0 or more")
+    need(c.data.prefetch >= 1, "data.prefetch", c.data.prefetch, "1 or more")
     share = c.data.max_prompt_share
     need(0 < share < 1, "data.max_prompt_share", share, "a share between 0 and 1")
     shortest = math.ceil(prompt_frames(0, 0) / share)

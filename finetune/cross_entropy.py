@@ -44,7 +44,7 @@ class _CrossEntropy(torch.autograd.Function):
         return values.masked_fill_(~mask, 0.0)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         logits, targets, mask, norms = ctx.saved_tensors
         result = torch.empty_like(logits)
         for at in _chunks(logits):

@@ -81,7 +81,9 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
-@click.option("--windows", type=click.IntRange(min=1), help="At most so many windows of each dataset [default: as in the run].")
+@click.option(
+    "--windows", type=click.IntRange(min=1), help="At most so many windows of each dataset [default: as in the run]."
+)
 @click.option("--data-root", help="Where the work folders are now [default: as in the run].")
 @click.option("--checkpoint", help="Where the base model is now [default: as in the run].")
 @click.option("--device", help="auto, cpu, cuda or cuda:N [default: as in the run].")

@@ -1,7 +1,7 @@
 """Held-out loss: before the first step, every so many steps, and after the last; it tells which checkpoint is best.
 
-    RUN/heldout.jsonl   one line a measurement: step, loss (over all datasets, by the mix's weights), datasets
-    RUN/best.json       the line's step and loss, and the checkpoint that belongs to it
+RUN/heldout.jsonl   one line a measurement: step, loss (over all datasets, by the mix's weights), datasets
+RUN/best.json       the line's step and loss, and the checkpoint that belongs to it
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ Losses = dict[str, dict[str, float | None]]
 """Dataset -> ``loss`` and each stream of ``loss.py`` -> nats per target, besides ``windows`` and ``frames``."""
 
 
-def held_out_losses(
-    model: LMModel, sources: dict[str, WindowSource], config: Config, world: World = _ALONE
-) -> Losses:
+def held_out_losses(model: LMModel, sources: dict[str, WindowSource], config: Config, world: World = _ALONE) -> Losses:
     """The loss on at most ``config.heldout.windows`` windows of each source; all ranks call it and share the work."""
     import torch
 

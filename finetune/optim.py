@@ -59,7 +59,7 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, rates: dict[str, float]
 
 
 def clip_gradient(model: torch.nn.Module, max_norm: float) -> float:
-    """Scale the gradient down to ``max_norm`` (0: leave it) and return the norm it had, over the shards of all ranks."""
+    """Scale the gradient of all ranks' shards down to ``max_norm`` (0: leave it) and return the norm it had."""
     import torch
     from torch.distributed.tensor import DTensor
 

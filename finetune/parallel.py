@@ -1,8 +1,8 @@
 """One process, or many under torchrun: who takes part, what they tell each other, and the model in shards.
 
-Without torchrun there is one process and no process group. Under ``torchrun --nproc-per-node N`` every process is a rank
-on a GPU of its own (or on the CPU, through gloo); the model is sharded with FSDP2: parameters, gradients and AdamW's
-moments lie in parts on the ranks, in fp32; a layer is gathered, in bf16 on GPUs, while it is needed.
+Without torchrun there is one process and no process group. Under ``torchrun --nproc-per-node N`` every process is a
+rank on a GPU of its own (or on the CPU, through gloo); the model is sharded with FSDP2: parameters, gradients and
+AdamW's moments lie in parts on the ranks, in fp32; a layer is gathered, in bf16 on GPUs, while it is needed.
 
 FSDP averages gradients over ranks. The loss of ``loss.py`` is divided by the whole step's weights already, so what is
 wanted is their sum: ``step.py`` multiplies each rank's loss by ``World.size``.
@@ -175,7 +175,7 @@ def _shardable(module: Any, base: type) -> Any:
     class as the first base they are laid out alike.
     """
     cls = type(module)
-    same = object.__new__(type(cls.__name__, (base, cls), {}))
+    same: Any = object.__new__(type(cls.__name__, (base, cls), {}))
     same.__dict__ = module.__dict__
     return same
 

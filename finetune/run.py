@@ -142,7 +142,7 @@ def train(
     with Watchers(watchers(world)) as watch, StopSignals() as stop:
         watch.on_start(Start(run, config, base, model, device, world, progress.step))
         _measure(run, config, held_out, model, progress.step, watch)
-        for progress in _steps(model, optimizer, progress, mixture, config, device, world, watch):
+        for progress in _steps(model, optimizer, progress, mixture, config, device, world, watch):  # noqa: B020
             signal = stop.asked(world)
             if signal or held_out.due(progress.step) or progress.step % config.save.every == 0:
                 watch.on_checkpoint(progress.step, state.save(run, progress, model, optimizer, world))
@@ -170,7 +170,9 @@ def _start_or_resume(
         progress = read_progress(found[-1]).on_same_inputs(progress)
     model = build_sharded(base, config.model, world, device)
     optimizer = make_optimizer(model, config.optim)
-    torch.manual_seed(config.seed + world.rank)  # whatever building the model drew: a run and its resumption start alike
+    torch.manual_seed(
+        config.seed + world.rank
+    )  # whatever building the model drew: a run and its resumption start alike
     if found:
         with world.together():
             state.restore(found[-1], progress, model, optimizer, world.rank)

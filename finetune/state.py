@@ -187,7 +187,7 @@ def restore(checkpoint: Path, progress: Progress, model: LMModel, optimizer: tor
         read_into(checkpoint / "weights", trained(model))
     with _readable(checkpoint / "moments", checkpoint):
         saved = shapes(checkpoint / "moments")
-        moments = {}
+        moments: dict[str, torch.Tensor] = {}
         for name, value in trained_state(model).items():
             if f"{_MOMENTS[0]}.{name}" not in saved:
                 continue

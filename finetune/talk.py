@@ -94,7 +94,9 @@ def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
             "`cache` as NVIDIA's voices/*.pt hold them, or give a WAV file"
         ) from err
     if rows != ROWS or length < max(model.delays) + 2:
-        raise ValueError(f"{file}: cache is {list(saved['cache'].shape)}, expected [1, {ROWS}, {max(model.delays) + 3}]")
+        raise ValueError(
+            f"{file}: cache is {list(saved['cache'].shape)}, expected [1, {ROWS}, {max(model.delays) + 3}]"
+        )
     last = [ring[row, (num + delay) % length] for row, delay in enumerate(model.delays)]
     return PackedVoice(embeddings, ring[:, num % length].astype(np.int64), np.asarray(last, dtype=np.int64)[:, None])
 
