@@ -34,7 +34,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepBatch:
-    """The windows of one optimiser step, as micro-batches: one rank's; ``step_frames`` are the dialogue frames of all."""
+    """One rank's windows of one optimiser step, as micro-batches; ``step_frames``: dialogue frames of all ranks."""
 
     micro_batches: tuple[Batch, ...]
     windows: int
