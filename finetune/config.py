@@ -47,8 +47,8 @@ class DataConfig:
     """Share of windows without voice prompt, independent of the text's; same source."""
     workers: int = 2
     """Threads that read windows ahead of the training; 0: windows are read when they are needed."""
-    prefetch: int = 4
-    """Micro-batches that are read ahead."""
+    prefetch: int = 2
+    """Steps that they read ahead."""
     batch_size: int = 32
     """Windows per optimiser step (PersonaPlex)."""
     micro_batch_size: int = 1

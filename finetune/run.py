@@ -114,7 +114,15 @@ def train(config: Config, base: BaseModel, run: Path, say: Callable[[str], None]
     state.write_config(run, config)
     before = _summary_before(run, config, base, model, held_out, known=progress.step > 0)
 
-    batches = mixture.steps(progress.mixture, config.data.batch_size, config.data.micro_batch_size)
+    data = config.data
+    batches = mixture.steps(
+        progress.mixture,
+        data.batch_size,
+        data.micro_batch_size,
+        workers=data.workers,
+        prefetch=data.prefetch,
+        device=device,
+    )
     with RunLog(run, progress.step, config.steps) as log:
         while progress.step < config.steps:
             started = time.perf_counter()

@@ -36,7 +36,7 @@ def windows(world: World) -> list[Any]:
 
 
 def batch_of(windows: list[Any], size: int) -> StepBatch:
-    return StepBatch(tuple(micro_batches(windows, ["calls", "shop"], size)), len(windows), 0)
+    return StepBatch(tuple(micro_batches(windows, ["calls", "shop"], size)), len(windows), 0, 0)
 
 
 def loss_and_gradient(model: Any, output: Any, codes: torch.Tensor, mask: torch.Tensor) -> tuple[float, torch.Tensor]:
