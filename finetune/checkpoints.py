@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.model.keys import DEP_Q, parts
+from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.schema import TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
     import torch
@@ -220,9 +220,14 @@ class Weights:
         return self._handle.get_slice("text_linear.weight")[:1].dtype
 
     @property
-    def keys(self) -> list[str]:
-        """The file's own keys."""
-        return list(self._shapes)
+    def fused(self) -> bool:
+        """Whether the file has the released layout of the attention weights."""
+        return is_fused(self._shapes)
+
+    @property
+    def for_agent_alone(self) -> bool:
+        """Whether the file's depformer predicts the agent's 8 codebooks only, as moshiko's does."""
+        return f"linears.{NUM_CODEBOOKS}.weight" not in self._shapes
 
     def _shape(self, key: str) -> tuple[int, ...] | None:
         part = self._parts[key]
@@ -249,6 +254,11 @@ def open_weights(base: BaseModel) -> Iterator[Weights]:
         raise ValueError(f"{where}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err
 
 
-def completed_config(base: BaseModel, names: dict[str, str]) -> dict[str, Any]:
-    """config.json of a result: the base's, complete, with dep_q 16 and the given file names."""
-    return {**base.files.config, **base.lm, **names}
+def completed_config(base: BaseModel, names: dict[str, str], dep_q: int = DEP_Q) -> dict[str, Any]:
+    """config.json of a result: complete, and nothing in it that PyPI moshi does not know.
+
+    Args:
+        names: ``moshi_name`` and the like.
+    """
+    kept = {key: base.files.config[key] for key in ("lm_gen_config", "model_id") if key in base.files.config}
+    return {**base.lm, "dep_q": dep_q, **names, "model_type": "moshi", **kept}
