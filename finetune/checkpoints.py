@@ -20,6 +20,7 @@ from fisherprep.checkpoint import CheckpointFiles, locate
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
+    import sentencepiece
     import torch
     from moshi.models.lm import LMModel
 
@@ -70,6 +71,7 @@ REFUSED_KEYS = (
 )
 """Keys that make another kind of model of it (Hibiki, TTS, adapters): refused when set."""
 
+
 @dataclass(frozen=True)
 class BaseModel:
     """A base model whose files are found and whose configuration is checked; weights are read by ``load_model``."""
@@ -90,13 +92,20 @@ class BaseModel:
         Raises:
             ValueError: the file is not a SentencePiece model.
         """
+        return PromptTexts(self.tokenizer(), self.lm["text_card"])
+
+    def tokenizer(self) -> sentencepiece.SentencePieceProcessor:
+        """The checkpoint's tokenizer.
+
+        Raises:
+            ValueError: the file is not a SentencePiece model.
+        """
         import sentencepiece
 
         try:
-            tokenizer = sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
+            return sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
         except (OSError, RuntimeError) as err:
             raise ValueError(f"{self.files.tokenizer}: cannot be read as a SentencePiece model ({err})") from err
-        return PromptTexts(tokenizer, self.lm["text_card"])
 
 
 def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> BaseModel:
@@ -106,7 +115,12 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
         ValueError: a file is missing, the hub cannot be reached, or the configuration is not that of a Moshi with 17
             rows.
     """
-    files = locate(source, need)
+    return as_base(locate(source, need))
+
+
+def as_base(files: CheckpointFiles) -> BaseModel:
+    """The same for files that are found already; raises the same."""
+    source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
         raise ValueError(f"{source}: config.json sets {refused[0]}; expected a plain Moshi or PersonaPlex model")

@@ -89,7 +89,8 @@ def save(run: Path, progress: Progress, model: LMModel, optimizer: torch.optim.O
         _clear_unfinished(folder)
         tmp.mkdir(parents=True)
         save_file(
-            {key: value.detach().cpu().contiguous() for key, value in trained_state(model).items()}, tmp / "weights.safetensors"
+            {key: value.detach().cpu().contiguous() for key, value in trained_state(model).items()},
+            tmp / "weights.safetensors",
         )
         torch.save({"optimizer": optimizer.state_dict(), "rng": _rng_state()}, tmp / "optimizer.pt")
         text = json.dumps(_as_dict(progress), indent=1, sort_keys=True) + "\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune import state
-from finetune.checkpoints import BaseModel, open_base
+from finetune.checkpoints import BaseModel, load_model, open_base
 from finetune.config import ModelConfig
-from finetune.model.build import build_model, load_trained
+from finetune.model.build import build_model, load_trained, plain_model
 from fisherprep.checkpoint import read_config
 
 if TYPE_CHECKING:
@@ -41,10 +41,20 @@ class Result:
             load_trained(model, state.read_weights(self.checkpoint), str(self.checkpoint))
         return model
 
+    def plain(self, device: torch.device, dtype: torch.dtype) -> LMModel:
+        """The model as anyone runs it: adapters merged, nothing learning, on ``device`` in ``dtype``.
 
-def open_result(
-    source: str, need: tuple[str, ...], base_model: str | None = None, step: int | None = None
-) -> Result:
+        Raises:
+            ValueError: a file cannot be read, or weights do not fit.
+        """
+        import torch
+
+        if self.checkpoint is None:
+            return load_model(self.base, device, dtype=dtype).requires_grad_(False).eval()
+        return plain_model(self.build(torch.device("cpu"), frozen_dtype=dtype), self.base, device, dtype)
+
+
+def open_result(source: str, need: tuple[str, ...], base_model: str | None = None, step: int | None = None) -> Result:
     """Find a run, one of its checkpoints, a checkpoint folder or a hub repository.
 
     Args:
