@@ -19,10 +19,9 @@ def test_recipes_are_complete_and_valid(name: str) -> None:
     everything = as_dict(make_config(merge(values, {"data.mix": {"fisher": 1.0}})))
     for section, part in everything.items():
         if isinstance(part, dict):
-            adapters = {"lora"} if everything["model"]["train"] == "full" else set()
             chosen_elsewhere = {
                 "data": {"mix", "root", "manifests"},
-                "model": {"checkpoint"} | adapters,
+                "model": {"checkpoint"},
                 "loss": {"text_pad", "semantic", "acoustic"},  # by the preset
             }
             assert values[section].keys() == part.keys() - chosen_elsewhere.get(section, set())
