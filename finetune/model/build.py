@@ -46,18 +46,25 @@ def build_model(
     """
     import torch
 
-    model = empty_model(base, config.gradient_checkpointing)
+    model = on_meta(base, config, frozen_dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32))
     with open_weights(base) as weights:
-        weights.check({key: value.shape for key, value in model.state_dict().items()})
+        weights.check({key: value.shape for key, value in empty_model(base).state_dict().items()})
+    if device.type != "meta":
+        fill(model, base, device)
+    return model
+
+
+def on_meta(base: BaseModel, config: ModelConfig, frozen_dtype: torch.dtype) -> LMModel:
+    """The training form without weights (device ``meta``): what ``fill`` reads them into."""
+    import torch
+
+    model = empty_model(base, config.gradient_checkpointing)
     if config.train == LORA:
         lora.add_adapters(model, config.lora.rank, config.lora.scaling, lambda name: _adapted(name, config))
-    frozen_dtype = frozen_dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
     for name, parameter in list(model.named_parameters()):
         learns = _learns(name, config)
         dtype = torch.float32 if learns else frozen_dtype
         _replace(model, name, torch.empty(parameter.shape, dtype=dtype, device="meta"), learns)
-    if device.type != "meta":
-        fill(model, base, device)
     return model
 
 
