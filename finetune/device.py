@@ -31,8 +31,9 @@ def pick_device(name: str, local_rank: int | None = None) -> torch.device:
         if device.index is not None:
             raise ValueError(f"{name!r}: torchrun's processes would share that GPU; give cuda or auto")
         device = torch.device("cuda", local_rank)
-    if (device.index or 0) >= torch.cuda.device_count():
-        wanted = f"GPU {device.index or 0}" if local_rank is None else f"process {local_rank} of this machine"
+    device = torch.device("cuda", device.index or 0)
+    if device.index >= torch.cuda.device_count():
+        wanted = f"GPU {device.index}" if local_rank is None else f"process {local_rank} of this machine"
         raise ValueError(
             f"{name!r}: this machine shows {torch.cuda.device_count()} GPUs to torch, none for {wanted}; "
             "give cpu or auto, or start fewer processes"

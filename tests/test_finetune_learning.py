@@ -38,13 +38,13 @@ def source_of(config: Any, split: str) -> WindowSource:
 
 
 def test_overfits_one_dialogue_to_near_zero(world: World) -> None:
-    config = world.config(steps=90, data__mix={"shop": 1.0}, **FAST)
+    config = world.config(steps=60, data__max_frames=48, data__mix={"shop": 1.0}, **FAST)
     source = source_of(config, "train")
     batch = collate([source.cut(source.plan(0))], ["shop"])
     step_of = StepBatch((batch,), 1, 0, 0)
     model = tiny_lm()
     optimizer = make_optimizer(model, config.optim)
-    metrics = [train_step(model, optimizer, step_of, step, config, ["shop"]) for step in range(1, 91)]
+    metrics = [train_step(model, optimizer, step_of, step, config, ["shop"]) for step in range(1, 61)]
     assert metrics[0]["loss"] > 9
     assert metrics[-1]["loss"] < 0.02
     semantic = ("text", "agent_semantic", "user_semantic")
@@ -88,7 +88,7 @@ def test_learns_to_answer_by_its_prompt(world: World, tmp_path: Path) -> None:
     train = [persona_call(str(i), i % 2, world.checkpoint) for i in range(12)]
     held_out = [persona_call(str(100 + i), i % 2, world.checkpoint, split="valid") for i in range(6)]
     write_work(tmp_path / "shop", [*train, *held_out], "shop")
-    config = world.config(steps=120, data__mix={"shop": 1.0}, data__root=str(tmp_path), **FAST)
+    config = world.config(steps=70, data__mix={"shop": 1.0}, data__root=str(tmp_path), **FAST)
     mixture = Mixture({"shop": source_of(config, "train")}, {"shop": 1.0})
     model = tiny_lm()
     optimizer = make_optimizer(model, config.optim)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from finetune.checkpoints import BaseModel, empty_model, open_weights
 from finetune.config import LORA, ModelConfig
 from finetune.model import lora
+from finetune.model.forward import contiguous_steps
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +66,7 @@ def on_meta(base: BaseModel, config: ModelConfig, frozen_dtype: torch.dtype) -> 
         learns = _learns(name, config)
         dtype = torch.float32 if learns else frozen_dtype
         _replace(model, name, torch.empty(parameter.shape, dtype=dtype, device="meta"), learns)
+    contiguous_steps(model)
     return model
 
 
