@@ -38,7 +38,7 @@ def source_of(config: Any, split: str) -> WindowSource:
 
 
 def test_overfits_one_dialogue_to_near_zero(world: World) -> None:
-    config = world.config(steps=60, data__max_frames=48, data__mix={"shop": 1.0}, **FAST)
+    config = world.config(steps=60, data__max_frames=90, data__mix={"shop": 1.0}, **FAST)
     source = source_of(config, "train")
     batch = collate([source.cut(source.plan(0))], ["shop"])
     step_of = StepBatch((batch,), 1, 0, 0)
@@ -95,7 +95,7 @@ def test_learns_to_answer_by_its_prompt(world: World, tmp_path: Path) -> None:
     valid = source_of(config, "valid")
     before, before_swapped = prompt_sensitivity(model, valid)
     assert abs(before_swapped - before) < 0.05
-    batches = mixture.steps(MixtureState.start(["shop"]), 4, 4)
+    batches = mixture.steps(MixtureState.start(["shop"]), 2, 2)
     for step in range(1, config.steps + 1):
         train_step(model, optimizer, next(batches)[0], step, config, ["shop"])
     right, swapped = prompt_sensitivity(model, valid)
