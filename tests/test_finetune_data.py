@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from finetune.checkpoints import open_base
 from finetune.data.batches import Mixture, collate
-from finetune.data.checks import Vocabulary
+from finetune.data.checks import Vocabulary, check_mix
 from finetune.data.dataset import CodesDataset, EmptySplit, open_dataset
 from finetune.data.mixture import MixtureState, parse_mix
 from finetune.data.sources import open_held_out, open_sources, vocabulary_of
@@ -396,6 +396,43 @@ def test_rows_that_do_not_fit_the_checkpoint_are_refused(tmp_path: Path, changes
     write_work(tmp_path / "d", [call_row("c0", 50, None, 0, **changes)], "d")
     with pytest.raises(ValueError, match=message):
         open_dataset(Manifest(name="d", tables="d"), tmp_path, "train", WORDS)
+
+
+def _made_with(**changes: Any) -> str:
+    entry = {"source": "tiny", "tokenizer_sha256": "", "toy": True, "mimi_sha256": "ab12", "truecase": "off"}
+    return json.dumps({**entry, "loudness": None, "fisherprep": "1", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"truecase": "rules"}, "parts of the codes table differ in truecase: off and rules"),
+        ({"mimi_sha256": "cd34"}, "differ in mimi_sha256: ab12 and cd34"),
+        ({"loudness": -23.0}, r"differ in loudness: none and -23\.0"),
+        ({"resampler": "other"}, "differ in resampler: none and other"),
+    ],
+)
+def test_a_table_that_was_encoded_in_two_ways_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(**c)) for i, c in enumerate(({}, changes))]
+    with pytest.raises(ValueError, match=message):
+        dataset_of(tmp_path, rows)
+
+
+def test_a_table_of_two_versions_of_the_program_is_taken(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(fisherprep=str(i))) for i in range(2)]
+    dataset = dataset_of(tmp_path, rows)
+    assert "fisherprep" not in dataset.made_with and dataset.made_with["truecase"] == "off"
+
+
+def test_datasets_of_two_codecs_are_refused_and_other_differences_told() -> None:
+    ldc, shop = (json.loads(_made_with(**c)) for c in ({}, {"truecase": "rules", "loudness": -23.0}))
+    assert check_mix({"fisher": ldc, "again": ldc}) == []
+    assert check_mix({"fisher": ldc, "coffee": shop}) == [
+        "note: fisher and coffee differ in truecase: off and rules (`fisherprep encode --help`)",
+        "note: fisher and coffee differ in loudness: none and -23.0 (`fisherprep encode --help`)",
+    ]
+    with pytest.raises(ValueError, match=r"'fisher' and 'coffee' were encoded by different codecs \(mimi_sha256 ab12"):
+        check_mix({"fisher": ldc, "coffee": ldc | {"mimi_sha256": "cd34"}})
 
 
 def test_ranges_are_checked_without_statistics_too(tmp_path: Path) -> None:
