@@ -408,8 +408,8 @@ def _made_with(**changes: Any) -> str:
     [
         ({"truecase": "rules"}, "parts of the codes table differ in truecase: off and rules"),
         ({"mimi_sha256": "cd34"}, "differ in mimi_sha256: ab12 and cd34"),
-        ({"loudness": -23.0}, r"differ in loudness: none and -23\.0"),
-        ({"resampler": "other"}, "differ in resampler: none and other"),
+        ({"loudness": -23.0}, r"differ in loudness: -23\.0 and none"),
+        ({"resampler": "other"}, "differ in resampler: other and none"),
     ],
 )
 def test_a_table_that_was_encoded_in_two_ways_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
