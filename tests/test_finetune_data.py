@@ -448,8 +448,24 @@ def test_an_empty_split_is_its_own_kind_of_error(tmp_path: Path) -> None:
         dataset_of(tmp_path, [call_row("c0", 50, None, 0)], split="test")
 
 
-def test_rows_shorter_than_they_say_are_refused_when_read(tmp_path: Path) -> None:
-    dataset = dataset_of(tmp_path, [call_row("c0", 50, None, 0, text_b=[3] * 49)])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text_b": [3] * 49}, "text_b of c0, c1 holds 99 values, but num_frames asks for 100"),
+        ({"codes_a": [[1] * 51] * 8}, "codes_a of c0, c1 holds 808 values, but num_frames asks for 800"),
+        ({"codes_b": None}, "codes_b of c0, c1 holds 408 values"),
+        ({"num_frames": 60}, "codes_a of c0, c1 holds 800 values, but num_frames asks for 880"),
+    ],
+)
+def test_rows_shorter_or_longer_than_they_say_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row("c0", 50, None, 0), {**call_row("c1", 50, None, 1), **changes}]
+    with pytest.raises(ValueError, match=rf"part-000.parquet: {message}.*; run `fisherprep check`"):
+        dataset_of(tmp_path, rows)
+
+
+def test_rows_whose_lengths_make_up_for_each_other_are_refused_when_read(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, text_b=[3] * length) for i, length in enumerate((49, 51))]
+    dataset = dataset_of(tmp_path, rows)
     with pytest.raises(ValueError, match="call c0: rows of side b do not have the 50 frames"):
         dataset.read(dataset.calls[0])
 
