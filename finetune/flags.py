@@ -27,8 +27,12 @@ PLACES = {
 }
 """Flag -> the place in the configuration that it sets."""
 
-MAY_CHANGE = {"model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep"}
-"""Where things are and how often to save: may differ when a run goes on. All else decides what it computes."""
+MAY_CHANGE = {
+    *("model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep"),
+    *("data.workers", "data.prefetch"),
+}
+"""Where things are, how they are read, how often to save: may differ when a run goes on. All else decides what it
+computes."""
 
 
 def overrides(mix: str | None, flags: Mapping[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def read_columns(file: Path, columns: tuple[str, ...]) -> pa.Table:
         ValueError: the file cannot be read.
     """
     try:
-        return pq.read_table(file, columns=list(columns), partitioning=None).combine_chunks()
+        with pq.ParquetFile(file) as parquet:
+            return parquet.read(columns=list(columns), use_threads=False).combine_chunks()
     except (OSError, pa.ArrowException) as err:
         raise ValueError(_unreadable(file, err)) from err
 
