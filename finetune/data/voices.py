@@ -60,14 +60,18 @@ class VoiceBank:
 
     def of_other_calls(self, speaker: str, call_id: str) -> np.ndarray:
         """Numbers of the speaker's candidates in other calls."""
-        found = np.asarray(self._speakers.get(speaker, range(0)), dtype=np.int64)
+        found = self._of(speaker)
         return found[self._index.call[found] != self._number_of.get(call_id, -1)]
 
     def of_call(self, speaker: str, call_id: str, side: str) -> np.ndarray:
         """Numbers of the speaker's candidates on one side of one call."""
-        found = np.asarray(self._speakers.get(speaker, range(0)), dtype=np.int64)
+        found = self._of(speaker)
         own = self._index.call[found] == self._number_of.get(call_id, -1)
         return found[own & (self._index.side[found] == SIDES.index(side))]
+
+    def _of(self, speaker: str) -> np.ndarray:
+        span = self._speakers.get(speaker, range(0))
+        return np.arange(span.start, span.stop)
 
     def num_frames(self, voices: int | np.ndarray) -> np.ndarray:
         """Tv of one or several candidates."""
