@@ -14,7 +14,7 @@ training process does besides the model: planning, reading row groups, cutting, 
     voices_per_s          candidates read per second in random order
     peak_mib              resident memory of the process, its most
 
-Run: python benchmarks/bench_windows.py [--calls 1000] [--seconds 600] [--calls-per-group 1] [--voice-calls 11699]
+Run: python benchmarks/bench_stream.py [--calls 1000] [--seconds 600] [--calls-per-group 1] [--voice-calls 11699]
 """
 
 from __future__ import annotations
