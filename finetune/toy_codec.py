@@ -93,7 +93,7 @@ def conditioned_mimi(seed: int) -> dict[str, Any]:
     import torch
     from moshi.models.loaders import get_mimi
 
-    from finetune.checkpoints import fuse_attention
+    from finetune.model.keys import fuse_attention
     from finetune.toy_speech import segments
 
     threads = torch.get_num_threads()

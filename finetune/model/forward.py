@@ -40,8 +40,11 @@ def delay(model: LMModel, codes: torch.Tensor, mask: torch.Tensor) -> tuple[torc
 
 def forward_delayed(model: LMModel, delayed: torch.Tensor) -> LMOutput:
     """``model.forward`` on codes from ``delay``; its logits ``[B, K, T, card]`` belong to the delayed codes."""
+    from moshi.models.lm import LMOutput
+
     with _without_delays(model):
-        return model(delayed)
+        output = model(delayed)
+    return output if isinstance(output, LMOutput) else LMOutput(*output)  # a sharded model gives a tuple
 
 
 @contextlib.contextmanager
