@@ -23,6 +23,10 @@ SMALLEST = {
     "bench_text_stream": (["--calls", "1", "--seconds", "10"], {"frames_per_s", "rates", "aligned", "interpolated"}),
     "bench_label": (["--calls", "20", "--turns", "20", "--latency-ms", "20", "--rounds", "1"], {"ratio_vs_flat_out"}),
     "bench_timing": (["--dialogues", "2", "--calls", "4", "--seconds", "60"], {"ks_distance", "transfers", "seconds"}),
+    "bench_stream": (
+        ["--calls", "10", "--seconds", "60", "--voice-calls", "20", "--steps", "2"],
+        {"windows_per_s", "windows_per_s_ahead", "plans_per_s", "voices_bytes", "peak_mib"},
+    ),
     "bench_train": (
         ["--toy", "--frames", "64", "--micro-batches", "1", "--warm-up", "1", "--steps", "1", "--device", "cpu"],
         {"step_s", "frames_per_s", "mfu", "peak_gib", "learning_parameters"},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from finetune.checkpoints import open_base
 from finetune.data.batches import Mixture, collate
-from finetune.data.checks import Vocabulary
+from finetune.data.checks import Vocabulary, check_mix
 from finetune.data.dataset import CodesDataset, EmptySplit, open_dataset
 from finetune.data.mixture import MixtureState, parse_mix
 from finetune.data.sources import open_held_out, open_sources, vocabulary_of
@@ -398,6 +398,43 @@ def test_rows_that_do_not_fit_the_checkpoint_are_refused(tmp_path: Path, changes
         open_dataset(Manifest(name="d", tables="d"), tmp_path, "train", WORDS)
 
 
+def _made_with(**changes: Any) -> str:
+    entry = {"source": "tiny", "tokenizer_sha256": "", "toy": True, "mimi_sha256": "ab12", "truecase": "off"}
+    return json.dumps({**entry, "loudness": None, "fisherprep": "1", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"truecase": "rules"}, "parts of the codes table differ in truecase: off and rules"),
+        ({"mimi_sha256": "cd34"}, "differ in mimi_sha256: ab12 and cd34"),
+        ({"loudness": -23.0}, r"differ in loudness: -23\.0 and none"),
+        ({"resampler": "other"}, "differ in resampler: other and none"),
+    ],
+)
+def test_a_table_that_was_encoded_in_two_ways_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(**c)) for i, c in enumerate(({}, changes))]
+    with pytest.raises(ValueError, match=message):
+        dataset_of(tmp_path, rows)
+
+
+def test_a_table_of_two_versions_of_the_program_is_taken(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(fisherprep=str(i))) for i in range(2)]
+    dataset = dataset_of(tmp_path, rows)
+    assert "fisherprep" not in dataset.made_with and dataset.made_with["truecase"] == "off"
+
+
+def test_datasets_of_two_codecs_are_refused_and_other_differences_told() -> None:
+    ldc, shop = (json.loads(_made_with(**c)) for c in ({}, {"truecase": "rules", "loudness": -23.0}))
+    assert check_mix({"fisher": ldc, "again": ldc}) == []
+    assert check_mix({"fisher": ldc, "coffee": shop}) == [
+        "note: fisher and coffee differ in truecase: off and rules (`fisherprep encode --help`)",
+        "note: fisher and coffee differ in loudness: none and -23.0 (`fisherprep encode --help`)",
+    ]
+    with pytest.raises(ValueError, match=r"'fisher' and 'coffee' were encoded by different codecs \(mimi_sha256 ab12"):
+        check_mix({"fisher": ldc, "coffee": ldc | {"mimi_sha256": "cd34"}})
+
+
 def test_ranges_are_checked_without_statistics_too(tmp_path: Path) -> None:
     work = write_work(tmp_path / "d", [call_row("c0", 50, None, 0, codes_b=_codes(3000))], "d")
     part = work / "codes" / "part-000.parquet"
@@ -411,8 +448,24 @@ def test_an_empty_split_is_its_own_kind_of_error(tmp_path: Path) -> None:
         dataset_of(tmp_path, [call_row("c0", 50, None, 0)], split="test")
 
 
-def test_rows_shorter_than_they_say_are_refused_when_read(tmp_path: Path) -> None:
-    dataset = dataset_of(tmp_path, [call_row("c0", 50, None, 0, text_b=[3] * 49)])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text_b": [3] * 49}, "text_b of c0, c1 holds 99 values, but num_frames asks for 100"),
+        ({"codes_a": [[1] * 51] * 8}, "codes_a of c0, c1 holds 808 values, but num_frames asks for 800"),
+        ({"codes_b": None}, "codes_b of c0, c1 holds 408 values"),
+        ({"num_frames": 60}, "codes_a of c0, c1 holds 800 values, but num_frames asks for 880"),
+    ],
+)
+def test_rows_shorter_or_longer_than_they_say_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row("c0", 50, None, 0), {**call_row("c1", 50, None, 1), **changes}]
+    with pytest.raises(ValueError, match=rf"part-000.parquet: {message}.*; run `fisherprep check`"):
+        dataset_of(tmp_path, rows)
+
+
+def test_rows_whose_lengths_make_up_for_each_other_are_refused_when_read(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, text_b=[3] * length) for i, length in enumerate((49, 51))]
+    dataset = dataset_of(tmp_path, rows)
     with pytest.raises(ValueError, match="call c0: rows of side b do not have the 50 frames"):
         dataset.read(dataset.calls[0])
 

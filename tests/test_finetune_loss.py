@@ -260,7 +260,9 @@ def test_masked_text_feeds_nothing_and_counts_nowhere(world: World, windows: lis
         assert all(means[name]["text"] == pytest.approx(_mean(values, targets, each, d), rel=1e-5)
                    for d, name in enumerate(("calls", "shop")))  # fmt: skip
     assert counted[1] == (counted[0][0] - len(place), counted[0][1])
-    batch_loss = accumulate_gradient(model, StepBatch((masked,), 4, 0, 0), world.config(), StreamSums(("calls", "shop")))
+    batch_loss = accumulate_gradient(
+        model, StepBatch((masked,), 4, 0, 0), world.config(), StreamSums(("calls", "shop"))
+    )
     assert batch_loss > 0 and all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 

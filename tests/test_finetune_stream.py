@@ -20,7 +20,7 @@ from finetune.data.ahead import in_order
 from finetune.data.batches import Batch, Mixture, StepBatch
 from finetune.data.dataset import CodesDataset, open_dataset
 from finetune.data.mixture import MixtureState
-from finetune.data.sources import open_sources
+from finetune.data.sources import open_held_out, open_sources
 from finetune.data.windows import WindowSource
 from finetune.prompt import PromptTexts
 from fisherprep.manifest import Manifest
@@ -206,6 +206,16 @@ def test_the_configuration_reaches_the_windows(world: World) -> None:
     found = [source.plan(i) for i in range(source.windows_per_epoch)]
     assert {(p.prompt, p.voice) for p in found} == {("", None)}
     assert Counter(p.side for p in found)["a"] == len(found) / 2
+
+
+def test_held_out_windows_have_their_prompts_and_are_the_same_for_every_run(world: World) -> None:
+    base = open_base(str(world.checkpoint))
+    found = []
+    for changes in ({}, {"data__agent": "both", "data__drop_text_prompt": 1.0, "data__drop_voice_prompt": 1.0}):
+        sources, _ = open_held_out(world.config(**changes).data, "valid", base, base.prompt_texts())
+        found.append([[s.plan(i) for i in range(s.windows_per_epoch)] for s in sources.values()])
+    essences = [[(p.call.call_id, p.side, p.start, p.prompt, p.voice) for ps in one for p in ps] for one in found]
+    assert essences[0] == essences[1] and all(prompt for *_, prompt, _ in essences[0])
 
 
 @pytest.mark.gpu

@@ -17,10 +17,20 @@ from typing import Any
 import numpy as np
 
 from finetune.data.checks import Vocabulary, check_provenance, check_work_folder
-from finetune.data.tables import Place, RowGroups, check_columns, check_ids, codes_of, places, read_columns, shards
+from finetune.data.tables import (
+    Place,
+    RowGroups,
+    check_columns,
+    check_ids,
+    check_lengths,
+    codes_of,
+    places,
+    read_columns,
+    shards,
+)
 from finetune.data.voices import VoiceBank, open_voices
 from fisherprep.manifest import Manifest
-from fisherprep.schema import CODES, MASKED, SIDES, VOICES
+from fisherprep.schema import CODES, MASKED, NUM_CODEBOOKS, SIDES, VOICES
 
 _INDEX_COLUMNS = (
     *("call_id", "split", "num_frames", "prompts_a", "prompts_b", "agent_side", "starts"),
@@ -159,6 +169,10 @@ def _read_index(number: int, file: Path, manifest: Manifest, split: str, vocabul
         check_ids(file, metadata, f"codes_{side}", 0, vocabulary.card, "codes")
         check_ids(file, metadata, f"text_{side}", MASKED, vocabulary.text_card, "text ids")
     rows = read_columns(file, _INDEX_COLUMNS).to_pylist()
+    calls, frames = [row["call_id"] for row in rows], np.array([row["num_frames"] for row in rows], dtype=np.int64)
+    for side in SIDES:
+        check_lengths(file, metadata, f"codes_{side}", calls, frames * NUM_CODEBOOKS)
+        check_lengths(file, metadata, f"text_{side}", calls, frames)
     for values, place in zip(rows, places(number, metadata), strict=True):
         found.splits[values["split"]] += 1
         found.provenances.add(values["provenance"])

@@ -77,9 +77,10 @@ def open_held_out(
 ) -> tuple[dict[str, WindowSource], list[str]]:
     """Sources of a held-out split, and why for each dataset that has no such call.
 
-    No prompt is dropped: a held-out loss is that of windows as the model will be used.
+    No prompt is dropped: a held-out loss is that of windows as the model will be used. Nor does ``data.agent`` count:
+    windows of one length are the same for every run.
     """
-    whole = replace(config, drop_text_prompt=0.0, drop_voice_prompt=0.0)
+    whole = replace(config, agent="random", drop_text_prompt=0.0, drop_voice_prompt=0.0)
     sources: dict[str, WindowSource] = {}
     missing = []
     for name, weight in config.mix.items():

@@ -71,8 +71,7 @@ def check_ids(file: Path, metadata: pq.FileMetaData, column: str, low: int, high
 
 def _range(file: Path, metadata: pq.FileMetaData, column: str) -> tuple[int, int] | None:
     """Smallest and largest value of a column; None where it has no values."""
-    paths = [metadata.schema.column(i).path.split(".")[0] for i in range(len(metadata.schema))]
-    position = paths.index(column)
+    position = _position(metadata, column)
     lows, highs = [], []
     for group in range(metadata.num_row_groups):
         statistics = metadata.row_group(group).column(position).statistics
@@ -82,6 +81,32 @@ def _range(file: Path, metadata: pq.FileMetaData, column: str) -> tuple[int, int
             lows.append(statistics.min)
             highs.append(statistics.max)
     return (min(lows), max(highs)) if lows else None
+
+
+def _position(metadata: pq.FileMetaData, column: str) -> int:
+    """Of a column's values among the leaves that Parquet stores."""
+    return [metadata.schema.column(i).path.split(".")[0] for i in range(len(metadata.schema))].index(column)
+
+
+def check_lengths(file: Path, metadata: pq.FileMetaData, column: str, calls: list[str], expected: np.ndarray) -> None:
+    """Raise ``ValueError`` where a row group does not hold as many values of a column as its rows ask for.
+
+    The Parquet file says how many there are, so that nothing is decoded.
+
+    Args:
+        calls: of every row.
+        expected: values of every row.
+    """
+    position, first = _position(metadata, column), 0
+    for group in range(metadata.num_row_groups):
+        rows = slice(first, first + metadata.row_group(group).num_rows)
+        found, needed = metadata.row_group(group).column(position).num_values, int(expected[rows].sum())
+        if found != needed:
+            raise ValueError(
+                f"{file}: {column} of {', '.join(calls[rows])} holds {found} values, but num_frames asks for {needed}; "
+                "run `fisherprep check`"
+            )
+        first = rows.stop
 
 
 def _range_by_reading(file: Path, column: str) -> tuple[int, int] | None:
@@ -99,7 +124,8 @@ def read_columns(file: Path, columns: tuple[str, ...]) -> pa.Table:
         ValueError: the file cannot be read.
     """
     try:
-        return pq.read_table(file, columns=list(columns), partitioning=None).combine_chunks()
+        with pq.ParquetFile(file) as parquet:
+            return parquet.read(columns=list(columns), use_threads=False).combine_chunks()
     except (OSError, pa.ArrowException) as err:
         raise ValueError(_unreadable(file, err)) from err
 

@@ -60,14 +60,18 @@ class VoiceBank:
 
     def of_other_calls(self, speaker: str, call_id: str) -> np.ndarray:
         """Numbers of the speaker's candidates in other calls."""
-        found = np.asarray(self._speakers.get(speaker, range(0)), dtype=np.int64)
+        found = self._of(speaker)
         return found[self._index.call[found] != self._number_of.get(call_id, -1)]
 
     def of_call(self, speaker: str, call_id: str, side: str) -> np.ndarray:
         """Numbers of the speaker's candidates on one side of one call."""
-        found = np.asarray(self._speakers.get(speaker, range(0)), dtype=np.int64)
+        found = self._of(speaker)
         own = self._index.call[found] == self._number_of.get(call_id, -1)
         return found[own & (self._index.side[found] == SIDES.index(side))]
+
+    def _of(self, speaker: str) -> np.ndarray:
+        span = self._speakers.get(speaker, range(0))
+        return np.arange(span.start, span.stop)
 
     def num_frames(self, voices: int | np.ndarray) -> np.ndarray:
         """Tv of one or several candidates."""
@@ -126,9 +130,11 @@ def open_voices(work: Path, calls: list[str], card: int) -> VoiceBank:
     for number, file in enumerate(files):
         metadata = check_columns(file, VOICES)
         check_ids(file, metadata, "codes", 0, card, "codes")
-        light = read_columns(file, _COLUMNS).to_pylist()
-        lengths = _lengths(file)
-        for values, place, length in zip(light, places(number, metadata), lengths, strict=True):
+        table = read_columns(file, (*_COLUMNS, "codes"))
+        lengths = _lengths(file, table["codes"].combine_chunks()).tolist()
+        for values, place, length in zip(
+            table.select(_COLUMNS).to_pylist(), places(number, metadata), lengths, strict=True
+        ):
             call = number_of.get(values["call_id"])
             if call is None:
                 continue
@@ -153,13 +159,12 @@ def _bank(files: list[Path], calls: list[str], speakers: list[str], rows: list[t
     return VoiceBank(files, calls, spans, _Index(call, side, *rest))
 
 
-def _lengths(file: Path) -> np.ndarray:
+def _lengths(file: Path, codes: pa.FixedSizeListArray) -> np.ndarray:
     """``[rows]`` frames of each candidate's codes.
 
     Raises:
         ValueError: a candidate has none, or its codebooks are not of one length.
     """
-    codes: pa.FixedSizeListArray = read_columns(file, ("codes",))["codes"].combine_chunks()
     whole = codes.null_count == 0
     frames = np.diff(codes.flatten().offsets.to_numpy()).reshape(-1, NUM_CODEBOOKS) if len(codes) else np.empty((0, 8))
     if not (whole and (frames == frames[:, :1]).all() and frames.all()):
