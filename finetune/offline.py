@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
     import sentencepiece
     import torch
-    from moshi.models.lm import LMModel
 
     from finetune.model.result import Result
     from finetune.talk import Sampling

@@ -129,7 +129,12 @@ def converse(
     if voice is not None:
         prompts = [np.concatenate([voice.last_frame, rows], axis=1) for rows in prompts]
     devices = [model.device] if model.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(devices=devices), _ready(model, prompts, user_codes, voice):
+    with (
+        torch.no_grad(),
+        torch.random.fork_rng(devices=devices),
+        _ready(model, prompts, user_codes, voice),
+        _training_precision(model),
+    ):
         torch.manual_seed(sampling.seed)
         return _generate(model, user_codes, prompts, sampling, voice)
 
@@ -151,13 +156,15 @@ def _ready(
     model: Any, prompts: Sequence[np.ndarray], user_codes: np.ndarray, voice: PackedVoice | None
 ) -> Iterator[None]:
     """The model as generation needs it: listening, in eval mode, with a cache no longer than the dialogue."""
-    from moshi.modules.transformer import RingKVCache, StreamingMultiheadAttention
+    from moshi.modules import transformer as moshi_transformer
+    from moshi.modules.transformer import StreamingMultiheadAttention
 
+    ring: Any = moshi_transformer.RingKVCache
     frames = max(rows.shape[1] for rows in prompts) + user_codes.shape[2] + (len(voice.embeddings) if voice else 0)
     attentions = [m for m in model.transformer.modules() if isinstance(m, StreamingMultiheadAttention)]
     transformers = [model.transformer, model.depformer]
     was = model.training, model.dep_q, [t.checkpointing for t in transformers], [a.context for a in attentions]
-    complete = RingKVCache.complete
+    complete = ring.complete
 
     def complete_in_any_dtype(cache: Any, k: Any, v: Any, exec_mask: Any) -> Any:
         # the ring has the weights' type (fp32 where they learn), keys under autocast have bf16
@@ -165,7 +172,7 @@ def _ready(
 
     model.eval()
     model.dep_q = NUM_CODEBOOKS
-    RingKVCache.complete = complete_in_any_dtype
+    ring.complete = complete_in_any_dtype
     for transformer in transformers:
         transformer.checkpointing = False
     for attention in attentions:
@@ -173,13 +180,26 @@ def _ready(
     try:
         yield
     finally:
-        RingKVCache.complete = complete
+        ring.complete = complete
         model.train(was[0])
         model.dep_q = was[1]
         for transformer, checkpointing in zip(transformers, was[2], strict=True):
             transformer.checkpointing = checkpointing
         for attention, context in zip(attentions, was[3], strict=True):
             attention.context = context
+
+
+@contextlib.contextmanager
+def _training_precision(model: LMModel) -> Iterator[None]:
+    """A model in training form on a GPU has fp32 weights beside bf16 ones: it runs under autocast, as in training."""
+    import torch
+    from moshi.utils.compile import no_cuda_graph
+
+    if model.device.type != "cuda" or all(p.dtype == torch.bfloat16 for p in model.parameters()):
+        yield
+        return
+    with no_cuda_graph(), torch.autocast("cuda", dtype=torch.bfloat16):  # graphs would keep autocast's copies
+        yield
 
 
 def _generate(
@@ -218,8 +238,8 @@ def _generate(
             assert tokens is not None, "out-of-sync mode always answers"
             if step >= prompt.frames - 1:
                 said.append(tokens[:, :SPOKEN])
-    tokens = torch.cat(said, dim=2).cpu().numpy()
-    return Reply(tokens[:, 0], tokens[:, AGENT])
+    rows = torch.cat(said, dim=2).cpu().numpy()
+    return Reply(rows[:, 0], rows[:, AGENT])
 
 
 def _enter_voice(generator: LMGen, voice: PackedVoice) -> None:
@@ -264,7 +284,7 @@ class _Prompt:
         self.users = torch.from_numpy(users).to(device)
         self._targets, self._known = (torch.from_numpy(a).to(device) for a in (targets, known))
         self._starts = torch.tensor([self.frames - rows.shape[1] for rows in prompts], device=device)
-        self._whole = known[:, AGENT].all(axis=(0, 1)).tolist()
+        self._whole = [bool(whole) for whole in known[:, AGENT].all(axis=(0, 1))]
 
     def started(self, step: int) -> torch.Tensor:
         """``[B]``: whose prompt has begun."""

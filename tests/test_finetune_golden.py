@@ -1,4 +1,4 @@
-"""Equality with NVIDIA's PersonaPlex code: logits, prompts, dialogues, the offline script. See golden_model/README.md."""
+"""Equality with NVIDIA's PersonaPlex code: logits, prompts, dialogues, the offline script (golden_model/README.md)."""
 
 from __future__ import annotations
 
@@ -144,6 +144,6 @@ def test_nvidias_code_on_exported_files(checkpoint: Path, tmp_path: Path) -> Non
     with torch.no_grad():
         assert same_logits(model(torch.from_numpy(tiny.codes())), np.load(out / "logits.npz"))
     assert np.array_equal(np.load(out / "dialogues.npz")["tokens"], golden("dialogues")["tokens"])
-    samples, pieces = talked(files, tmp_path, out / "voice.pt")
+    _, pieces = talked(files, tmp_path, out / "voice.pt")
     assert pieces == np.load(out / "offline.npz")["pieces"].tolist()
     assert load_file(files / "model.safetensors").keys() == load_file(checkpoint / "model.safetensors").keys()

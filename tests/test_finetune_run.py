@@ -248,8 +248,8 @@ def test_an_exported_run_opens_in_moshi(straight: Path, tmp_path: Path) -> None:
 
 def test_untouched_weights_are_exported_as_they_were(world: World, tmp_path: Path) -> None:
     """In the released files' layout and number format: fused attention, bf16."""
-    from finetune.model.keys import fuse_attention
     from finetune.export import _write_weights
+    from finetune.model.keys import fuse_attention
 
     checkpoint = tmp_path / "base"
     checkpoint.mkdir()
