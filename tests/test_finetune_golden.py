@@ -14,19 +14,15 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
-from safetensors.torch import load_file, save_file
+from finetune_golden import GOLDEN, tiny, write_golden_checkpoint
+from safetensors.torch import load_file
 
 from finetune import offline
 from finetune.checkpoints import load_model, open_base
 from finetune.export import export
-from finetune.model.keys import fuse_attention
 from finetune.model.result import open_result
 from finetune.prompt import fed_rows
 from finetune.talk import Reply, Sampling, converse, load_packed_voice
-
-GOLDEN = Path(__file__).parent / "golden_model"
-sys.path.insert(0, str(GOLDEN))
-import world as tiny  # noqa: E402
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -38,19 +34,7 @@ FILES = ("moshi", "mimi", "tokenizer")
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The golden model as a checkpoint folder, fp32, fused keys."""
-    from moshi.models.lm import LMModel
-    from moshi.models.loaders import get_mimi
-
-    folder = tmp_path_factory.mktemp("golden") / "tiny"
-    folder.mkdir()
-    save_file(tiny.fill(fuse_attention(LMModel(**tiny.LM).state_dict())), folder / "model.safetensors")
-    mimi = get_mimi(None, tiny.MIMI, num_codebooks=8)
-    save_file(tiny.fill(fuse_attention(mimi.state_dict())), folder / "tokenizer-e351c8d8-checkpoint125.safetensors")
-    (folder / "tokenizer_spm_32k_3.model").write_bytes((GOLDEN / "tokenizer.model").read_bytes())
-    (folder / "mimi_config.json").write_text(json.dumps(tiny.MIMI))
-    (folder / "config.json").write_text(json.dumps({**tiny.LM, "mimi_config_name": "mimi_config.json"}))
-    return folder
+    return write_golden_checkpoint(tmp_path_factory.mktemp("golden") / "tiny")
 
 
 @pytest.fixture(scope="module")
