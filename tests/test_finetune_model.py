@@ -324,9 +324,7 @@ def test_files_have_the_names_that_nvidias_programs_know(sources: dict[str, Path
     assert not open_base(str(tmp_path / "out")).files.toy
 
 
-def test_a_full_disk_leaves_nothing(
-    sources: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_nothing(sources: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import safetensors.torch
 
     def full(tensors: Any, file: Path, metadata: Any) -> None:

@@ -147,7 +147,12 @@ def test_single_files_replace_those_of_the_repository(checkpoint: Path, tmp_path
     """As with NVIDIA's script; nothing is asked of the hub when all three are given."""
     assert run(checkpoint, tmp_path, "--greedy").exit_code == 0
     expected = said(tmp_path)
-    files = ["--moshi-weight", checkpoint / "model.safetensors", "--tokenizer", checkpoint / "tokenizer_spm_32k_3.model"]
+    files = [
+        "--moshi-weight",
+        checkpoint / "model.safetensors",
+        "--tokenizer",
+        checkpoint / "tokenizer_spm_32k_3.model",
+    ]
     files += ["--mimi-weight", checkpoint / "tokenizer-e351c8d8-checkpoint125.safetensors"]
     result = run(Path("no/repository"), tmp_path, "--greedy", *files)
     assert result.exit_code == 0, result.output
