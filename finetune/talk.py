@@ -284,7 +284,7 @@ class _Prompt:
         self.users = torch.from_numpy(users).to(device)
         self._targets, self._known = (torch.from_numpy(a).to(device) for a in (targets, known))
         self._starts = torch.tensor([self.frames - rows.shape[1] for rows in prompts], device=device)
-        self._whole = [bool(whole) for whole in known[:, AGENT].all(axis=(0, 1))]
+        self._whole: list[bool] = np.ravel(known[:, AGENT].all(axis=(0, 1))).tolist()
 
     def started(self, step: int) -> torch.Tensor:
         """``[B]``: whose prompt has begun."""

@@ -71,7 +71,7 @@ MIMI_CONFIG: dict[str, Any] = {
     },
 }
 """Mimi as released (moshi/models/loaders.py _mimi_config), a sixteenth as wide: 24 kHz, 12.5 Hz, one semantic codebook.
-16 codebooks, because moshi's ``CheckpointInfo.get_mimi`` asks for as many as the LM's n_q. All 2,048 entries of the LM's
+16 codebooks, because moshi's ``CheckpointInfo.get_mimi`` asks for as many as the LM's n_q; 2,048 entries, the LM's
 vocabulary, so that whatever a model says can be decoded."""
 
 FITTED_ENTRIES = 256
@@ -117,7 +117,7 @@ def condition(mimi: MimiModel, speech: torch.Tensor, seed: int, num_entries: int
     """Make the codes of a randomly initialised Mimi follow the sound. Changes the encoder and the quantizer in place.
 
     Args:
-        mimi: any size, on any device; all its codebooks are fitted, each needs about 30 frames of speech per fitted entry.
+        mimi: any size, on any device; all its codebooks are fitted, each needs about 30 frames of speech per entry.
         speech: float32 [B, N] at 24 kHz, of the kinds that will be encoded, in no particular order; N is a multiple of
             1,920. The first segments calibrate the weights, all of them fit the codebooks.
         seed: of the smoothing windows' channel mixes and of the codebooks' first entries.

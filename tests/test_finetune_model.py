@@ -332,7 +332,7 @@ def test_a_full_disk_leaves_nothing(sources: dict[str, Path], tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(safetensors.torch, "save_file", full)
-    with pytest.raises(ValueError, match="No space left on device.*Nothing was left"):
+    with pytest.raises(ValueError, match=r"No space left on device.*Nothing was left"):
         export(open_result(str(sources["bf16"]), FILES), "personaplex", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
