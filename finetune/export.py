@@ -150,7 +150,7 @@ def _save(tensors: dict[str, torch.Tensor], dtype: torch.dtype, file: Path, toy:
 
     from fisherprep.checkpoint import TOY_KEY
 
-    metadata = {"format": "pt", **({TOY_KEY: "true"} if toy else {})}
+    metadata = {TOY_KEY: "true"} if toy else {"format": "pt"}  # one key: the order of several would not be fixed
     save_file({key: value.to(dtype).contiguous() for key, value in tensors.items()}, file, metadata=metadata)
 
 

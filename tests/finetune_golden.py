@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ def write_golden_checkpoint(folder: Path) -> Path:
     save_file(tiny.fill(fuse_attention(LMModel(**tiny.LM).state_dict())), folder / "model.safetensors")
     mimi = get_mimi(None, tiny.MIMI, num_codebooks=8)
     save_file(tiny.fill(fuse_attention(mimi.state_dict())), folder / "tokenizer-e351c8d8-checkpoint125.safetensors")
-    (folder / "tokenizer_spm_32k_3.model").write_bytes((GOLDEN / "tokenizer.model").read_bytes())
+    tokenizer = base64.decodebytes((GOLDEN / "tokenizer.b64").read_bytes())
+    (folder / "tokenizer_spm_32k_3.model").write_bytes(tokenizer)
     (folder / "mimi_config.json").write_text(json.dumps(tiny.MIMI))
     (folder / "config.json").write_text(json.dumps({**tiny.LM, "mimi_config_name": "mimi_config.json"}))
     return folder
