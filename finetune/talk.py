@@ -113,7 +113,8 @@ def converse(
     frame t. torch's random state is left as it was, and so is the model (mode, delays, gradient checkpointing).
 
     Args:
-        model: as ``build_model`` or ``LMModel`` makes it, on any device; adapters need not be merged.
+        model: as ``build_model`` or ``LMModel`` makes it, on any device; adapters need not be merged. It may be sharded
+            (FSDP2): then every process calls this alike.
         user_codes: ``[B, 8, T]`` Mimi codes of the users.
         prompts: B arrays ``[17, P]`` as ``prompt.fed_rows`` makes them, of any lengths.
         voice: a packed voice for all B; the prompts are then made without one.
@@ -170,6 +171,7 @@ def _ready(
         # the ring has the weights' type (fp32 where they learn), keys under autocast have bf16
         return complete(cache, k.to(cache.cache.dtype), v.to(cache.cache.dtype), exec_mask)
 
+    _gather_where_sharded(model)
     model.eval()
     model.dep_q = NUM_CODEBOOKS
     ring.complete = complete_in_any_dtype
@@ -187,6 +189,15 @@ def _ready(
             transformer.checkpointing = checkpointing
         for attention, context in zip(attentions, was[3], strict=True):
             attention.context = context
+
+
+def _gather_where_sharded(model: Any) -> None:
+    """Have FSDP bring the weights together for the entries that ``LMGen`` calls, as it does for ``forward``."""
+    from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
+
+    for entry in ("forward_text", "forward_depformer"):
+        if isinstance(model, FSDPModule) and entry not in vars(model):  # once registered, it is the object's own
+            register_fsdp_forward_method(model, entry)
 
 
 @contextlib.contextmanager

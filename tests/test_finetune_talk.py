@@ -103,6 +103,29 @@ def test_adapters_talk_as_the_merged_model_does(checkpoint: Path) -> None:
     assert np.array_equal(one.text[:, :6], two.text[:, :6]) and np.array_equal(one.audio[..., :6], two.audio[..., :6])
 
 
+def test_a_sharded_model_talks_too(checkpoint: Path, model: Any) -> None:
+    from types import SimpleNamespace
+
+    from torch.distributed import HashStore, destroy_process_group, init_process_group
+
+    from finetune.model.build import fill
+
+    parallel = pytest.importorskip("finetune.parallel")
+    base = open_base(str(checkpoint))
+    init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
+    try:
+        sharded = parallel.shard(build_model(base, ModelConfig(), torch.device("meta")), SimpleNamespace(size=1), CPU)
+        sharded.to_empty(device="cpu")
+        fill(sharded, base)
+        users, asked = tiny.user_codes(6)[:2], prompts()[:2]
+        one = converse(model, users, asked, Sampling(greedy=True))
+        for _ in range(2):
+            two = converse(sharded, users, asked, Sampling(greedy=True))
+            assert np.array_equal(one.audio, two.audio) and np.array_equal(one.text, two.text)
+    finally:
+        destroy_process_group()
+
+
 @pytest.mark.parametrize(
     ("shape", "largest", "count", "message"),
     [
