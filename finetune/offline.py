@@ -117,9 +117,10 @@ def talk(
     """
     import torch
 
+    from finetune.packed_voice import load_packed_voice
     from finetune.prompt import fed_rows
     from finetune.sound import read_mono, speak
-    from finetune.talk import converse, load_packed_voice
+    from finetune.talk import converse
     from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
 
     base = result.base

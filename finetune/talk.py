@@ -17,11 +17,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from finetune.packed_voice import PackedVoice
 from finetune.prompt import AGENT, ROWS, USER
 from fisherprep.schema import NUM_CODEBOOKS
 
@@ -54,49 +54,6 @@ class Reply:
     """int64 ``[B, T]``"""
     audio: np.ndarray
     """int64 ``[B, 8, T]`` Mimi codes, delays taken out"""
-
-
-@dataclass(frozen=True)
-class PackedVoice:
-    """A voice prompt of N + 1 frames as NVIDIA packs it (``voices/*.pt``): the model's inputs instead of codes."""
-
-    embeddings: torch.Tensor
-    """``[N, dim]``: inputs of the temporal transformer, positions 0 to N - 1"""
-    position: np.ndarray
-    """int64 ``[17]``: the tokens at position N"""
-    last_frame: np.ndarray
-    """int64 ``[17, 1]``: the last frame as it was fed, number N"""
-
-
-def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
-    """Read a file that NVIDIA's ``LMGen`` saved: ``embeddings`` [N, 1, 1, dim] and its ring of tokens ``cache``.
-
-    The ring is ``[1, 17, max delay + 3]``; position p lies at p modulo its length (``prepare_step_input``).
-
-    Raises:
-        ValueError: the file is another kind of file, or belongs to a model of another width.
-    """
-    import torch
-
-    try:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-        embeddings, ring = saved["embeddings"], saved["cache"]
-        num = len(embeddings)
-        embeddings = embeddings.reshape(num, model.dim)
-        _, rows, length = ring.shape
-        ring = ring[0].numpy()
-    except Exception as err:  # a file of another kind makes the unpickler stumble in any way
-        reason = (str(err) or type(err).__name__).splitlines()[0]
-        raise ValueError(
-            f"{file}: not a packed voice for this model ({reason}); expected `embeddings` [N, 1, 1, {model.dim}] and "
-            "`cache` as NVIDIA's voices/*.pt hold them, or give a WAV file"
-        ) from err
-    if rows != ROWS or length < max(model.delays) + 2:
-        raise ValueError(
-            f"{file}: cache is {list(saved['cache'].shape)}, expected [1, {ROWS}, {max(model.delays) + 3}]"
-        )
-    last = [ring[row, (num + delay) % length] for row, delay in enumerate(model.delays)]
-    return PackedVoice(embeddings, ring[:, num % length].astype(np.int64), np.asarray(last, dtype=np.int64)[:, None])
 
 
 def converse(
@@ -191,12 +148,13 @@ def _ready(
             attention.context = context
 
 
-def _gather_where_sharded(model: Any) -> None:
+def _gather_where_sharded(model: torch.nn.Module) -> None:
     """Have FSDP bring the weights together for the entries that ``LMGen`` calls, as it does for ``forward``."""
     from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
+    sharded = isinstance(model, FSDPModule)
     for entry in ("forward_text", "forward_depformer"):
-        if isinstance(model, FSDPModule) and entry not in vars(model):  # once registered, it is the object's own
+        if sharded and entry not in vars(model):  # once registered, it is the object's own
             register_fsdp_forward_method(model, entry)
 
 

@@ -21,8 +21,9 @@ from finetune import offline
 from finetune.checkpoints import load_model, open_base
 from finetune.export import export
 from finetune.model.result import open_result
+from finetune.packed_voice import load_packed_voice
 from finetune.prompt import fed_rows
-from finetune.talk import Reply, Sampling, converse, load_packed_voice
+from finetune.talk import Reply, Sampling, converse
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
