@@ -188,10 +188,11 @@ def _clear(tmp: Path) -> None:
 @click.option("--step", type=int, help="Which of the run's checkpoints [default: the newest].")
 @click.option("--checkpoint", "base_model", help="Where the base model is now [default: as in the run].")
 def main(run: str, out: Path, form: str, step: int | None, base_model: str | None) -> None:
-    from finetune.model.result import open_result
+    from finetune.model.result import open_result, refuse_neither
 
     with usage_error():
         refuse_used(out)
+        refuse_neither(run)
     with clean_exit():
         result = open_result(run, ("moshi", "mimi", "tokenizer"), base_model, step)
     with usage_error():

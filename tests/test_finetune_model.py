@@ -360,7 +360,7 @@ def test_command_line(sources: dict[str, Path], tmp_path: Path) -> None:
         ([sources["bf16"], "--out", tmp_path / "b", "--format", "lora"], 2, "not a LoRA run"),
         ([sources["bf16"], "--out", tmp_path / "b", "--format", "gguf"], 2, "gguf"),
         ([sources["bf16"], "--out", tmp_path / "b", "--step", "3"], 1, "it has no steps"),
-        ([tmp_path, "--out", tmp_path / "b"], 1, "config.json: missing"),
+        ([tmp_path, "--out", tmp_path / "b"], 2, "not a run of finetune.run and no checkpoint folder"),
     ):
         found = invoke(*args)
         assert found.exit_code == status and message in " ".join(found.output.split()), found.output
