@@ -89,7 +89,7 @@ def refuse_neither(source: str) -> None:
 def is_run(folder: Path) -> bool:
     """Whether a folder is one of ``finetune.run``: its config.json is a trainer's, not a model's."""
     file = folder / state.CONFIG
-    return file.is_file() and isinstance(read_config(file).get("model"), dict)
+    return file.is_file() and isinstance(read_config(file).get("data"), dict)
 
 
 def _checkpoint(run: Path, step: int | None) -> Path:
