@@ -274,5 +274,6 @@ def completed_config(base: BaseModel, names: dict[str, str], dep_q: int = DEP_Q)
     Args:
         names: ``moshi_name`` and the like.
     """
-    kept = {key: base.files.config[key] for key in ("lm_gen_config", "model_id") if key in base.files.config}
+    given = base.files.config
+    kept: dict[str, Any] = {key: given[key] for key in ("lm_gen_config", "model_id") if key in given}
     return {**base.lm, "dep_q": dep_q, **names, "model_type": "moshi", **kept}

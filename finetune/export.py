@@ -150,7 +150,7 @@ def _save(tensors: dict[str, torch.Tensor], dtype: torch.dtype, file: Path, toy:
 
     from fisherprep.checkpoint import TOY_KEY
 
-    metadata = {"format": "pt", **({TOY_KEY: "true"} if toy else {})}
+    metadata = {TOY_KEY: "true"} if toy else {"format": "pt"}  # one key: the order of several would not be fixed
     save_file({key: value.to(dtype).contiguous() for key, value in tensors.items()}, file, metadata=metadata)
 
 
@@ -188,10 +188,11 @@ def _clear(tmp: Path) -> None:
 @click.option("--step", type=int, help="Which of the run's checkpoints [default: the newest].")
 @click.option("--checkpoint", "base_model", help="Where the base model is now [default: as in the run].")
 def main(run: str, out: Path, form: str, step: int | None, base_model: str | None) -> None:
-    from finetune.model.result import open_result
+    from finetune.model.result import open_result, refuse_neither
 
     with usage_error():
         refuse_used(out)
+        refuse_neither(run)
     with clean_exit():
         result = open_result(run, ("moshi", "mimi", "tokenizer"), base_model, step)
     with usage_error():

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import numpy as np
     import sentencepiece
     import torch
-    from moshi.models.lm import LMModel
 
     from finetune.model.result import Result
     from finetune.talk import Sampling
@@ -118,9 +117,10 @@ def talk(
     """
     import torch
 
+    from finetune.packed_voice import load_packed_voice
     from finetune.prompt import fed_rows
     from finetune.sound import read_mono, speak
-    from finetune.talk import converse, load_packed_voice
+    from finetune.talk import converse
     from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
 
     base = result.base

@@ -17,11 +17,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from finetune.packed_voice import PackedVoice
 from finetune.prompt import AGENT, ROWS, USER
 from fisherprep.schema import NUM_CODEBOOKS
 
@@ -56,49 +56,6 @@ class Reply:
     """int64 ``[B, 8, T]`` Mimi codes, delays taken out"""
 
 
-@dataclass(frozen=True)
-class PackedVoice:
-    """A voice prompt of N + 1 frames as NVIDIA packs it (``voices/*.pt``): the model's inputs instead of codes."""
-
-    embeddings: torch.Tensor
-    """``[N, dim]``: inputs of the temporal transformer, positions 0 to N - 1"""
-    position: np.ndarray
-    """int64 ``[17]``: the tokens at position N"""
-    last_frame: np.ndarray
-    """int64 ``[17, 1]``: the last frame as it was fed, number N"""
-
-
-def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
-    """Read a file that NVIDIA's ``LMGen`` saved: ``embeddings`` [N, 1, 1, dim] and its ring of tokens ``cache``.
-
-    The ring is ``[1, 17, max delay + 3]``; position p lies at p modulo its length (``prepare_step_input``).
-
-    Raises:
-        ValueError: the file is another kind of file, or belongs to a model of another width.
-    """
-    import torch
-
-    try:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-        embeddings, ring = saved["embeddings"], saved["cache"]
-        num = len(embeddings)
-        embeddings = embeddings.reshape(num, model.dim)
-        _, rows, length = ring.shape
-        ring = ring[0].numpy()
-    except Exception as err:  # a file of another kind makes the unpickler stumble in any way
-        reason = (str(err) or type(err).__name__).splitlines()[0]
-        raise ValueError(
-            f"{file}: not a packed voice for this model ({reason}); expected `embeddings` [N, 1, 1, {model.dim}] and "
-            "`cache` as NVIDIA's voices/*.pt hold them, or give a WAV file"
-        ) from err
-    if rows != ROWS or length < max(model.delays) + 2:
-        raise ValueError(
-            f"{file}: cache is {list(saved['cache'].shape)}, expected [1, {ROWS}, {max(model.delays) + 3}]"
-        )
-    last = [ring[row, (num + delay) % length] for row, delay in enumerate(model.delays)]
-    return PackedVoice(embeddings, ring[:, num % length].astype(np.int64), np.asarray(last, dtype=np.int64)[:, None])
-
-
 def converse(
     model: LMModel,
     user_codes: np.ndarray,
@@ -113,7 +70,8 @@ def converse(
     frame t. torch's random state is left as it was, and so is the model (mode, delays, gradient checkpointing).
 
     Args:
-        model: as ``build_model`` or ``LMModel`` makes it, on any device; adapters need not be merged.
+        model: as ``build_model`` or ``LMModel`` makes it, on any device; adapters need not be merged. It may be sharded
+            (FSDP2): then every process calls this alike.
         user_codes: ``[B, 8, T]`` Mimi codes of the users.
         prompts: B arrays ``[17, P]`` as ``prompt.fed_rows`` makes them, of any lengths.
         voice: a packed voice for all B; the prompts are then made without one.
@@ -129,7 +87,12 @@ def converse(
     if voice is not None:
         prompts = [np.concatenate([voice.last_frame, rows], axis=1) for rows in prompts]
     devices = [model.device] if model.device.type == "cuda" else []
-    with torch.no_grad(), torch.random.fork_rng(devices=devices), _ready(model, prompts, user_codes, voice):
+    with (
+        torch.no_grad(),
+        torch.random.fork_rng(devices=devices),
+        _ready(model, prompts, user_codes, voice),
+        _training_precision(model),
+    ):
         torch.manual_seed(sampling.seed)
         return _generate(model, user_codes, prompts, sampling, voice)
 
@@ -151,21 +114,24 @@ def _ready(
     model: Any, prompts: Sequence[np.ndarray], user_codes: np.ndarray, voice: PackedVoice | None
 ) -> Iterator[None]:
     """The model as generation needs it: listening, in eval mode, with a cache no longer than the dialogue."""
-    from moshi.modules.transformer import RingKVCache, StreamingMultiheadAttention
+    from moshi.modules import transformer as moshi_transformer
+    from moshi.modules.transformer import StreamingMultiheadAttention
 
+    ring: Any = moshi_transformer.RingKVCache
     frames = max(rows.shape[1] for rows in prompts) + user_codes.shape[2] + (len(voice.embeddings) if voice else 0)
     attentions = [m for m in model.transformer.modules() if isinstance(m, StreamingMultiheadAttention)]
     transformers = [model.transformer, model.depformer]
     was = model.training, model.dep_q, [t.checkpointing for t in transformers], [a.context for a in attentions]
-    complete = RingKVCache.complete
+    complete = ring.complete
 
     def complete_in_any_dtype(cache: Any, k: Any, v: Any, exec_mask: Any) -> Any:
         # the ring has the weights' type (fp32 where they learn), keys under autocast have bf16
         return complete(cache, k.to(cache.cache.dtype), v.to(cache.cache.dtype), exec_mask)
 
+    _gather_where_sharded(model)
     model.eval()
     model.dep_q = NUM_CODEBOOKS
-    RingKVCache.complete = complete_in_any_dtype
+    ring.complete = complete_in_any_dtype
     for transformer in transformers:
         transformer.checkpointing = False
     for attention in attentions:
@@ -173,13 +139,36 @@ def _ready(
     try:
         yield
     finally:
-        RingKVCache.complete = complete
+        ring.complete = complete
         model.train(was[0])
         model.dep_q = was[1]
         for transformer, checkpointing in zip(transformers, was[2], strict=True):
             transformer.checkpointing = checkpointing
         for attention, context in zip(attentions, was[3], strict=True):
             attention.context = context
+
+
+def _gather_where_sharded(model: torch.nn.Module) -> None:
+    """Have FSDP bring the weights together for the entries that ``LMGen`` calls, as it does for ``forward``."""
+    from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
+
+    sharded = isinstance(model, FSDPModule)
+    for entry in ("forward_text", "forward_depformer"):
+        if sharded and entry not in vars(model):  # once registered, it is the object's own
+            register_fsdp_forward_method(model, entry)
+
+
+@contextlib.contextmanager
+def _training_precision(model: LMModel) -> Iterator[None]:
+    """A model in training form on a GPU has fp32 weights beside bf16 ones: it runs under autocast, as in training."""
+    import torch
+    from moshi.utils.compile import no_cuda_graph
+
+    if model.device.type != "cuda" or all(p.dtype == torch.bfloat16 for p in model.parameters()):
+        yield
+        return
+    with no_cuda_graph(), torch.autocast("cuda", dtype=torch.bfloat16):  # graphs would keep autocast's copies
+        yield
 
 
 def _generate(
@@ -218,8 +207,8 @@ def _generate(
             assert tokens is not None, "out-of-sync mode always answers"
             if step >= prompt.frames - 1:
                 said.append(tokens[:, :SPOKEN])
-    tokens = torch.cat(said, dim=2).cpu().numpy()
-    return Reply(tokens[:, 0], tokens[:, AGENT])
+    rows = torch.cat(said, dim=2).cpu().numpy()
+    return Reply(rows[:, 0], rows[:, AGENT])
 
 
 def _enter_voice(generator: LMGen, voice: PackedVoice) -> None:
@@ -264,7 +253,7 @@ class _Prompt:
         self.users = torch.from_numpy(users).to(device)
         self._targets, self._known = (torch.from_numpy(a).to(device) for a in (targets, known))
         self._starts = torch.tensor([self.frames - rows.shape[1] for rows in prompts], device=device)
-        self._whole = known[:, AGENT].all(axis=(0, 1)).tolist()
+        self._whole: list[bool] = np.ravel(known[:, AGENT].all(axis=(0, 1))).tolist()
 
     def started(self, step: int) -> torch.Tensor:
         """``[B]``: whose prompt has begun."""

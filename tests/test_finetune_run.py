@@ -18,7 +18,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, tiny_lm, write_work
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from finetune import state
 from finetune.checkpoints import load_model, open_base
@@ -250,24 +250,6 @@ def test_an_exported_run_opens_in_moshi(straight: Path, tmp_path: Path) -> None:
         out / "model.safetensors", {k: v for k, v in config.items() if k not in names}, dtype=torch.float32
     )
     assert same(lm.state_dict(), newest_weights(straight))
-
-
-def test_untouched_weights_are_exported_as_they_were(world: World, tmp_path: Path) -> None:
-    """In the released files' layout and number format: fused attention, bf16."""
-    from finetune.model.keys import fuse_attention
-    from finetune.export import _write_weights
-
-    checkpoint = tmp_path / "base"
-    checkpoint.mkdir()
-    for file in world.checkpoint.iterdir():
-        (checkpoint / file.name).write_bytes(file.read_bytes())
-    released = {key: value.to(torch.bfloat16) for key, value in fuse_attention(tiny_lm().state_dict()).items()}
-    save_file(released, checkpoint / "model.safetensors")
-    base = open_base(str(checkpoint))
-    _write_weights(load_model(base, torch.device("cpu")).state_dict(), base, tmp_path / "again.safetensors")
-    again = load_file(tmp_path / "again.safetensors")
-    assert same(again, released)
-    assert {value.dtype for value in again.values()} == {torch.bfloat16}
 
 
 # -- bad input --------------------------------------------------------------------------------------------------------

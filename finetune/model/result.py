@@ -79,10 +79,17 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
     return Result(open_base(config.checkpoint, need), config, checkpoint)
 
 
+def refuse_neither(source: str) -> None:
+    """Raise ``ValueError`` where ``source`` is a folder, and neither a run nor a checkpoint."""
+    folder = Path(source)
+    if folder.is_dir() and folder.parent.name != state.FOLDER and not (folder / state.CONFIG).is_file():
+        raise ValueError(f"{source}: not a run of finetune.run and no checkpoint folder ({state.CONFIG} is missing)")
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder is one of ``finetune.run``: its config.json is a trainer's, not a model's."""
     file = folder / state.CONFIG
-    return file.is_file() and isinstance(read_config(file).get("model"), dict)
+    return file.is_file() and isinstance(read_config(file).get("data"), dict)
 
 
 def _checkpoint(run: Path, step: int | None) -> Path:

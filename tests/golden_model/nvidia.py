@@ -8,6 +8,7 @@ same name (moshi) as Kyutai's.
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from functools import partial
@@ -75,7 +76,7 @@ def offline_script(weights: Path, mimi: Path, out: Path, voice_file: str, save: 
         output_text=str(out / "agent.json"),
         text_prompt=world.TEXT_PROMPT,
         voice_prompt_path=str(out / voice_file),
-        tokenizer_path=str(HERE / "tokenizer.model"),
+        tokenizer_path=str(out / "tokenizer.model"),
         moshi_weight=str(weights),
         mimi_weight=str(mimi),
         hf_repo="none",
@@ -91,19 +92,38 @@ def offline_script(weights: Path, mimi: Path, out: Path, voice_file: str, save: 
     offline.decode_tokens_to_pcm = decode
     samples, _ = offline.sphn.read(str(out / "agent.wav"))
     pieces = json.loads((out / "agent.json").read_text())
-    return {"tokens": torch.cat(tokens, dim=1).numpy(), "samples": samples[0, ::8], "pieces": np.array(pieces)}
+    return {
+        "tokens": torch.cat(tokens, dim=1).numpy(),
+        "samples": np.round(samples[0, ::8] * 32767).astype(int),
+        "pieces": np.array(pieces),
+    }
+
+
+def write(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    """As JSON, with the nine digits that bring a float32 back."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(v) for v in value]
+        return float(f"{value:.9g}") if isinstance(value, float) else value
+
+    lines = [f"{json.dumps(name)}: {json.dumps(plain(array.tolist()))}" for name, array in arrays.items()]
+    file.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def main() -> None:
     weights, mimi, out = map(Path, sys.argv[1:])
     use_tiny_shapes()
     world.write_recordings(out)
+    (out / "tokenizer.model").write_bytes(base64.decodebytes((HERE / "tokenizer.b64").read_bytes()))
     with torch.no_grad():
-        np.savez_compressed(out / "logits.npz", **logits(weights))
-        np.savez_compressed(out / "dialogues.npz", **dialogues(weights))
+        write(out / "logits.json", logits(weights))
+        write(out / "dialogues.json", dialogues(weights))
         from_wav = offline_script(weights, mimi, out, "voice.wav", save=True)  # also writes voice.pt
-        np.savez_compressed(out / "offline.npz", **from_wav)
+        write(out / "offline.json", from_wav)
         packed = offline_script(weights, mimi, out, "voice.pt", save=False)
+        voice = torch.load(out / "voice.pt", weights_only=True)
+        write(out / "voice.json", {key: voice[key].numpy() for key in ("embeddings", "cache")})
     assert np.array_equal(packed["tokens"], from_wav["tokens"])
 
 
