@@ -172,19 +172,20 @@ def conditioned(audio: list[np.ndarray], device: str, toy: bool) -> Any:
     """A codec with 8 codebooks whose codes follow sound like ``audio``."""
     from moshi.models import loaders
 
-    from finetune.toy_codec import MIMI_CONFIG, condition
+    from finetune.toy_codec import FITTED_ENTRIES, MIMI_CONFIG, condition
 
     config: dict[str, Any] = copy.deepcopy(MIMI_CONFIG if toy else loaders._mimi_config)
     config["quantizer"]["n_q"] = 8
     torch.manual_seed(0)
     mimi = loaders.get_mimi(None, config, device, 8)
-    wanted = FRAMES_PER_ENTRY * config["quantizer"]["bins"] * FRAME_SAMPLES
+    entries = FITTED_ENTRIES if toy else config["quantizer"]["bins"]
+    wanted = FRAMES_PER_ENTRY * entries * FRAME_SAMPLES
     size = SEGMENT_S * CODEC_RATE_HZ
     sides = [side[: size * (len(side) // size)].reshape(-1, size) for call in audio for side in call]
     segments = np.concatenate(sides)
     chosen = np.random.default_rng(0).permutation(len(segments))[: max(8, wanted // size)]
     with plain_float32():
-        condition(mimi, torch.from_numpy(segments[chosen]), 0)
+        condition(mimi, torch.from_numpy(segments[chosen]), 0, entries)
     return mimi.eval()
 
 

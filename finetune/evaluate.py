@@ -17,41 +17,10 @@ import click
 
 from finetune.config import Config
 from finetune.errors import clean_exit, usage_error
+from finetune.heldout import Losses, held_out_losses
 
 if TYPE_CHECKING:
-    from moshi.models.lm import LMModel
     from rich.table import Table
-
-    from finetune.data.windows import WindowSource
-
-Losses = dict[str, dict[str, float | None]]
-"""Dataset -> ``loss`` and each stream of ``loss.py`` -> nats per target, besides ``windows`` and ``frames``."""
-
-
-def held_out_losses(model: LMModel, sources: dict[str, WindowSource], config: Config) -> Losses:
-    """The loss on at most ``config.heldout.windows`` windows of each source."""
-    import torch
-
-    from finetune.data.batches import micro_batches
-    from finetune.loss import StreamSums
-    from finetune.step import target_losses
-
-    losses: Losses = {}
-    model.eval()
-    for name, source in sources.items():
-        sums = StreamSums((name,))
-        plans = [source.plan(i) for i in range(min(config.heldout.windows, source.windows_per_epoch))]
-        for batch in micro_batches((source.cut(p) for p in plans), [name], config.data.micro_batch_size):
-            with torch.no_grad():
-                codes, mask, values = target_losses(model, batch)
-            sums.add(values, codes, mask, batch.dataset_ids)
-        losses[name] = {
-            "loss": sums.losses(config.loss)[name],
-            **sums.means()[name],
-            "windows": len(plans),
-            "frames": sum(plan.dialogue_frames for plan in plans),
-        }
-    return losses
 
 
 def comparison(split: str, before: Losses, after: Losses) -> Table:
@@ -82,10 +51,11 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
         ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
     """
     from finetune import state
-    from finetune.checkpoints import load_model, load_weights, open_base
+    from finetune.checkpoints import open_base
     from finetune.data.sources import open_held_out
     from finetune.device import pick_device
     from finetune.metrics import write_json
+    from finetune.model.build import build_model, load_trained
 
     checkpoint = state.newest(run)
     device = pick_device(config.device)
@@ -93,10 +63,10 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
     sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
     if not sources:
         raise ValueError("; ".join(missing))
-    model = load_model(base, device)
+    model = build_model(base, config.model, device)
     before = held_out_losses(model, sources, config)
-    load_weights(model, state.read_weights(checkpoint), str(checkpoint))
-    after = held_out_losses(model.to(device), sources, config)
+    load_trained(model, state.read_weights(checkpoint), str(checkpoint))
+    after = held_out_losses(model, sources, config)
     result = {
         "split": split,
         "base": base.files.label,
@@ -111,7 +81,9 @@ def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
-@click.option("--windows", type=int, help="At most so many windows of each dataset [default: as in the run].")
+@click.option(
+    "--windows", type=click.IntRange(min=1), help="At most so many windows of each dataset [default: as in the run]."
+)
 @click.option("--data-root", help="Where the work folders are now [default: as in the run].")
 @click.option("--checkpoint", help="Where the base model is now [default: as in the run].")
 @click.option("--device", help="auto, cpu, cuda or cuda:N [default: as in the run].")
@@ -120,11 +92,14 @@ def main(
 ) -> None:
     from rich.console import Console
 
+    from finetune.device import pick_device
     from finetune.state import saved_config
 
     given = {"heldout.windows": windows, "data.root": data_root, "model.checkpoint": checkpoint, "device": device}
     with usage_error():
         config = saved_config(run, {key: value for key, value in given.items() if value is not None})
+    with usage_error("--device"):
+        pick_device(config.device)
     with clean_exit():
         result = evaluate(run, config, split)
     click.echo(f"base: {result['base']}; fine-tuned: {run}, {result['checkpoint']}")

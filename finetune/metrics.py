@@ -16,11 +16,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from finetune.watch import Start, StepReport, Watcher
 
 if TYPE_CHECKING:
     import torch
@@ -45,14 +46,14 @@ def drop_after(file: Path, step: int) -> None:
     os.replace(tmp, file)
 
 
-class RunLog:
-    """Both logs and the progress bar of a run that stands at ``step``; use as a context manager."""
+class RunLog(Watcher):
+    """Both logs and the progress bar of a run."""
 
-    def __init__(self, run: Path, step: int, steps: int) -> None:
+    def on_start(self, start: Start) -> None:
         for name in (METRICS, TIMINGS):
-            drop_after(run / name, step)
-        self._metrics = (run / METRICS).open("a", encoding="utf-8")
-        self._timings = (run / TIMINGS).open("a", encoding="utf-8")
+            drop_after(start.run / name, start.step)
+        self._metrics = (start.run / METRICS).open("a", encoding="utf-8")
+        self._timings = (start.run / TIMINGS).open("a", encoding="utf-8")
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -62,35 +63,29 @@ class RunLog:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task("training", total=steps, completed=step, loss="-", speed="-")
-
-    def __enter__(self) -> RunLog:
+        steps = start.config.steps
+        self._task = self._bar.add_task("training", total=steps, completed=start.step, loss="-", speed="-")
         self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-        self._metrics.close()
-        self._timings.close()
-
-    def step(
-        self, metrics: dict[str, Any], dialogue_frames: int, step_s: float, data_s: float, device: torch.device
-    ) -> None:
-        """Record a step that took ``step_s`` in all, ``data_s`` of it to read ``dialogue_frames``."""
-        frames_per_s = dialogue_frames / step_s
+    def on_step(self, report: StepReport) -> None:
+        frames_per_s = report.step_frames / report.step_s
         timings = {
-            "step": metrics["step"],
-            "step_s": round(step_s, 4),
-            "data_s": round(data_s, 4),
+            "step": report.step,
+            "step_s": round(report.step_s, 4),
+            "data_s": round(report.data_s, 4),
             "frames_per_s": round(frames_per_s, 1),
-            "peak_memory_bytes": peak_memory_bytes(device),
+            "peak_memory_bytes": peak_memory_bytes(report.device),
         }
-        for handle, values in ((self._metrics, metrics), (self._timings, timings)):
+        for handle, values in ((self._metrics, report.metrics), (self._timings, timings)):
             handle.write(json.dumps(values) + "\n")
             handle.flush()
-        self._bar.update(self._task, advance=1, loss=f"{metrics['loss']:.4f}", speed=f"{frames_per_s:.0f}")
+        self._bar.update(self._task, advance=1, loss=f"{report.metrics['loss']:.4f}", speed=f"{frames_per_s:.0f}")
+
+    def close(self) -> None:
+        if hasattr(self, "_bar"):
+            self._bar.stop()
+            self._metrics.close()
+            self._timings.close()
 
 
 def peak_memory_bytes(device: torch.device) -> int:
