@@ -73,9 +73,8 @@ def read_words(tokens: np.ndarray, begins_word: Callable[[int], bool], first_fra
             lasts.append(frame)
         else:
             lasts[-1] = frame
-    ends = [
-        min(last + TAIL_FRAMES, following) for last, following in zip(lasts, [*starts[1:], len(tokens)], strict=True)
-    ]
+    followings = [*starts, len(tokens)][1:]
+    ends = [min(last + TAIL_FRAMES, following) for last, following in zip(lasts, followings, strict=True)]
     return tuple(
         ((first_frame + start) / FRAME_RATE_HZ, (first_frame + max(end, start + 1)) / FRAME_RATE_HZ)
         for start, end in zip(starts, ends, strict=True)
