@@ -28,8 +28,12 @@ PLACES = {
 }
 """Flag -> the place in the configuration that it sets."""
 
-MAY_CHANGE = {"model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep", "heldout.every"}
-"""Where things are and how often to save: may differ when a run goes on. All else decides what it computes."""
+MAY_CHANGE = {
+    *("model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep", "heldout.every"),
+    *("samples.every", "samples.count", "samples.seconds", "watch.tensorboard", "watch.wandb"),
+}
+"""Where things are, how often to save and who looks on: may differ when a run goes on. All else decides what it
+computes."""
 
 
 RECIPE_HELP = "[default: debug_cpu for a toy checkpoint, full_8gpu under torchrun, else lora_1gpu]."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from finetune.config import Config
 from finetune.data.windows import Plan, WindowSource
+from finetune.heldout import losses_of
 from finetune.prompt import PromptTexts, prompt_frames
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def shuffled_prompts(prompts: list[str], seed: int = SEED) -> list[str | None]:
     others = sorted(set(prompts))
     if len(others) < 2:
         return [None] * len(prompts)
-    drawn = []
+    drawn: list[str | None] = []
     for prompt in prompts:
         place = rng.randrange(len(others) - 1)
         drawn.append(others[place if others[place] < prompt else place + 1])
@@ -71,21 +72,3 @@ def prompt_sensitivity(
         }  # fmt: skip
         result[name] = {"windows": len(both), "right": right, "shuffled": shuffled, "rise": rise}
     return result
-
-
-def losses_of(model: LMModel, source: WindowSource, plans: list[Plan], config: Config) -> dict[str, float | None]:
-    """``loss`` and each stream's mean cross-entropy over the windows of these plans."""
-    import torch
-
-    from finetune.data.batches import micro_batches
-    from finetune.loss import StreamSums
-    from finetune.step import target_losses
-
-    name = source.dataset.name
-    sums = StreamSums((name,))
-    model.eval()
-    for batch in micro_batches((source.cut(plan) for plan in plans), [name], config.data.micro_batch_size):
-        with torch.no_grad():
-            codes, mask, values = target_losses(model, batch)
-        sums.add(values, codes, mask, batch.dataset_ids)
-    return {"loss": sums.losses(config.loss)[name], **sums.means()[name]}

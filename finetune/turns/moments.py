@@ -24,7 +24,7 @@ EARLY_S = 0.3
 PAUSES_S = (0.4, 2.0)
 """Silence within a turn that counts as a pause."""
 LONG_STRETCH_S = 6.0
-"""A stretch of the user's speech that invites backchannels lasts at least so long, its pauses at most ``PAUSES_S[1]``."""
+"""A stretch of the user's speech that invites backchannels lasts so long, its pauses at most ``PAUSES_S[1]``."""
 LEAD_S = 4.0
 """The model is free at most so long before the moment: it may come in early, as it may when used."""
 

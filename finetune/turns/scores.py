@@ -123,8 +123,10 @@ def means(scored: Iterable[tuple[str, Mapping[str, float | None]]]) -> dict[str,
         for metric, value in scores.items():
             if value is not None:
                 values[kind][metric].append(value)
-    return {
-        kind: {"moments": float(count)}
-        | {m: float(np.mean(v)) if (v := values[kind][m]) else None for k, m in METRICS if k == kind}
-        for kind, count in counts.items()
-    }
+    result: dict[str, dict[str, float | None]] = {}
+    for kind, count in counts.items():
+        result[kind] = {"moments": float(count)}
+        for metric in (metric for of, metric in METRICS if of == kind):
+            found = values[kind][metric]
+            result[kind][metric] = float(np.mean(found)) if found else None
+    return result

@@ -20,7 +20,8 @@ import numpy as np
 
 from finetune.data.dataset import Call, CallCodes
 from finetune.data.windows import WindowSource, dialogue_rows
-from finetune.prompt import AGENT, SILENCE_TOKENS, USER, PromptTexts, fed_rows
+from finetune.introduction import introduce
+from finetune.prompt import AGENT, SILENCE_TOKENS, USER, PromptTexts
 from finetune.talk import Sampling, converse
 from finetune.turns.heard import HOP_S, Heard, joined, levels_db, of_text, stretches_of, threshold_db
 from finetune.turns.moments import KINDS, Moment, find_moments
@@ -109,16 +110,6 @@ def talk_through(
         yield from _batch(model, source, texts, ordered[first : first + batch_size], sampling)
 
 
-def introduce(source: WindowSource, texts: PromptTexts, task: Task, begin: int, end: int) -> np.ndarray:
-    """``[17, P]``: the side's most detailed prompt, and a voice of the bank for frames ``begin`` to ``end``."""
-    call, side, bank = task.call, task.side, source.dataset.voices
-    speaker = call.speaker[side]
-    voices = [*bank.of_other_calls(speaker, call.call_id).tolist(), *bank.of_call(speaker, call.call_id, side).tolist()]
-    fitting = [voice for voice in voices if bank.may_introduce(voice, call.call_id, begin, end)]
-    prompts = call.prompts[side]
-    return fed_rows(bank.read(fitting[0]) if fitting else None, texts.tokens(prompts[-1] if prompts else ""))
-
-
 def _batch(
     model: LMModel, source: WindowSource, texts: PromptTexts, tasks: list[Task], sampling: Sampling
 ) -> Iterator[Talk]:
@@ -132,7 +123,7 @@ def _batch(
         dialogue = dialogue_rows(codes, task.side, begin, end)
         dictated = dialogue[:, :history].copy()
         dictated[0][dictated[0] == MASKED] = TEXT_PAD
-        introduction = introduce(source, texts, task, begin, end)
+        introduction = introduce(source, texts, task.call, task.side, begin, end)
         prompts.append(np.concatenate([introduction, dictated], axis=1))
         users[place, :, : task.free_frames] = dialogue[USER, history:]
         rows.append(dialogue)
