@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune.model.keys import DEP_Q, parts
+from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.schema import TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
+    import sentencepiece
     import torch
     from moshi.models.lm import LMModel
 
@@ -91,13 +92,20 @@ class BaseModel:
         Raises:
             ValueError: the file is not a SentencePiece model.
         """
+        return PromptTexts(self.tokenizer(), self.lm["text_card"])
+
+    def tokenizer(self) -> sentencepiece.SentencePieceProcessor:
+        """The checkpoint's tokenizer.
+
+        Raises:
+            ValueError: the file is not a SentencePiece model.
+        """
         import sentencepiece
 
         try:
-            tokenizer = sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
+            return sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
         except (OSError, RuntimeError) as err:
             raise ValueError(f"{self.files.tokenizer}: cannot be read as a SentencePiece model ({err})") from err
-        return PromptTexts(tokenizer, self.lm["text_card"])
 
 
 def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> BaseModel:
@@ -107,7 +115,12 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
         ValueError: a file is missing, the hub cannot be reached, or the configuration is not that of a Moshi with 17
             rows.
     """
-    files = locate(source, need)
+    return as_base(locate(source, need))
+
+
+def as_base(files: CheckpointFiles) -> BaseModel:
+    """The same for files that are found already; raises the same."""
+    source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
         raise ValueError(f"{source}: config.json sets {refused[0]}; expected a plain Moshi or PersonaPlex model")
@@ -221,9 +234,14 @@ class Weights:
         return self._handle.get_slice("text_linear.weight")[:1].dtype
 
     @property
-    def keys(self) -> list[str]:
-        """The file's own keys."""
-        return list(self._shapes)
+    def fused(self) -> bool:
+        """Whether the file has the released layout of the attention weights."""
+        return is_fused(self._shapes)
+
+    @property
+    def for_agent_alone(self) -> bool:
+        """Whether the file's depformer predicts the agent's 8 codebooks only, as moshiko's does."""
+        return f"linears.{NUM_CODEBOOKS}.weight" not in self._shapes
 
     def _shape(self, key: str) -> tuple[int, ...] | None:
         part = self._parts[key]
@@ -250,6 +268,11 @@ def open_weights(base: BaseModel) -> Iterator[Weights]:
         raise ValueError(f"{where}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err
 
 
-def completed_config(base: BaseModel, names: dict[str, str]) -> dict[str, Any]:
-    """config.json of a result: the base's, complete, with dep_q 16 and the given file names."""
-    return {**base.files.config, **base.lm, **names}
+def completed_config(base: BaseModel, names: dict[str, str], dep_q: int = DEP_Q) -> dict[str, Any]:
+    """config.json of a result: complete, and nothing in it that PyPI moshi does not know.
+
+    Args:
+        names: ``moshi_name`` and the like.
+    """
+    kept = {key: base.files.config[key] for key in ("lm_gen_config", "model_id") if key in base.files.config}
+    return {**base.lm, "dep_q": dep_q, **names, "model_type": "moshi", **kept}

@@ -48,7 +48,7 @@ class _CrossEntropy(torch.autograd.Function):
         logits, targets, mask, norms = ctx.saved_tensors
         result = torch.empty_like(logits)
         for at in _chunks(logits):
-            part = logits[at].float().sub_(norms[at, None]).exp_()
+            part = (logits[at].float() - norms[at, None]).exp_()
             part.scatter_add_(1, targets[at, None], part.new_full((part.shape[0], 1), -1.0))
             part.mul_(grad[at, None]).masked_fill_(~mask[at, None], 0.0)
             result[at] = part

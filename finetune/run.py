@@ -189,7 +189,16 @@ def _steps(
     from finetune.step import train_step
 
     data = config.data
-    batches = mixture.steps(progress.mixture, data.batch_size, data.micro_batch_size, world.rank, world.size)
+    batches = mixture.steps(
+        progress.mixture,
+        data.batch_size,
+        data.micro_batch_size,
+        world.rank,
+        world.size,
+        workers=data.workers,
+        prefetch=data.prefetch,
+        device=device,
+    )
     while progress.step < config.steps:
         started = time.perf_counter()
         batch, position = next(batches)

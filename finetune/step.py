@@ -43,7 +43,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     sums = StreamSums(tuple(names))
     loss = accumulate_gradient(model, batch, config, sums, world)
-    norm = clip_gradient(model, config.optim.clip_norm)
+    norm = clip_gradient(model, config.optim.clip_norm, world)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise ValueError(
             f"step {step}: the loss is {loss} and the gradient's norm {norm}: training has diverged. "

@@ -76,8 +76,6 @@ def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
     Raises:
         ValueError: the file is another kind of file, or belongs to a model of another width.
     """
-    import pickle
-
     import torch
 
     try:
@@ -87,8 +85,8 @@ def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
         embeddings = embeddings.reshape(num, model.dim)
         _, rows, length = ring.shape
         ring = ring[0].numpy()
-    except (OSError, RuntimeError, TypeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as err:
-        reason = str(err).splitlines()[0] if str(err) else type(err).__name__
+    except Exception as err:  # a file of another kind makes the unpickler stumble in any way
+        reason = (str(err) or type(err).__name__).splitlines()[0]
         raise ValueError(
             f"{file}: not a packed voice for this model ({reason}); expected `embeddings` [N, 1, 1, {model.dim}] and "
             "`cache` as NVIDIA's voices/*.pt hold them, or give a WAV file"
@@ -142,7 +140,7 @@ def _check(model: LMModel, user_codes: np.ndarray, prompts: Sequence[np.ndarray]
     if len(prompts) != len(user_codes):
         raise ValueError(f"{len(prompts)} prompts for {len(user_codes)} users; expected one each")
     audio = [user_codes, *(rows[1:] for rows in prompts)]
-    if min(a.min() for a in audio) < 0 or max(a.max() for a in audio) > model.card:
+    if min(a.min() for a in audio) < 0 or max(a.max() for a in audio) >= model.card:
         raise ValueError(f"codes are out of range, expected 0 to {model.card - 1}")
     if (largest := max(int(rows[0].max()) for rows in prompts)) >= model.text_card:
         raise ValueError(f"a prompt has text token {largest}, but the model's vocabulary has {model.text_card} entries")

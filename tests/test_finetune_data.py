@@ -241,12 +241,12 @@ def test_the_stream_goes_on_from_any_state_as_if_undisturbed(world: World) -> No
         config = world.config().data
         return Mixture(open_sources(config, "train", base, base.prompt_texts(), 5), config.mix)
 
-    straight = list(itertools.islice(mixture().steps(MixtureState.start(["calls", "shop"]), 3, 2), 6))
+    straight = list(itertools.islice(mixture().steps(MixtureState.start(["calls", "shop"]), 4, 2), 6))
     saved = MixtureState.from_dict(json.loads(json.dumps(straight[2][1].as_dict())))
-    resumed = list(itertools.islice(mixture().steps(saved, 3, 2), 3))
+    resumed = list(itertools.islice(mixture().steps(saved, 4, 2, workers=2), 3))
     for (batch, state), (again, state_again) in zip(straight[3:], resumed, strict=True):
         assert state == state_again
-        assert len(batch.micro_batches) == 2 and batch.windows == 3
+        assert len(batch.micro_batches) == 2 and batch.windows == 4
         for micro, micro_again in zip(batch.micro_batches, again.micro_batches, strict=True):
             assert micro.codes.equal(micro_again.codes) and micro.mask.equal(micro_again.mask)
 

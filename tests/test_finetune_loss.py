@@ -36,7 +36,7 @@ def windows(world: World) -> list[Any]:
 
 
 def batch_of(windows: list[Any], size: int) -> StepBatch:
-    return StepBatch(tuple(micro_batches(windows, ["calls", "shop"], size)), len(windows), 0)
+    return StepBatch(tuple(micro_batches(windows, ["calls", "shop"], size)), len(windows), 0, 0)
 
 
 def loss_and_gradient(model: Any, output: Any, codes: torch.Tensor, mask: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -207,7 +207,7 @@ def test_overfits_one_dialogue(world: World, windows: list[Any]) -> None:
     config = world.config(steps=50, optim__depth_lr=0.02, optim__temporal_lr=0.02, optim__weight_decay=0.0)
     model = load_model(open_base(str(world.checkpoint)), torch.device("cpu"))
     optimizer = make_optimizer(model, config.optim)
-    one = StepBatch(tuple(micro_batches(windows[:1], ["calls", "shop"], 1)), 1, 0)
+    one = StepBatch(tuple(micro_batches(windows[:1], ["calls", "shop"], 1)), 1, 0, 0)
     losses = [train_step(model, optimizer, one, step, config, ["calls", "shop"])["loss"] for step in range(1, 51)]
     assert losses[0] > 9
     assert losses[-1] < 0.5
@@ -260,7 +260,7 @@ def test_masked_text_feeds_nothing_and_counts_nowhere(world: World, windows: lis
         assert all(means[name]["text"] == pytest.approx(_mean(values, targets, each, d), rel=1e-5)
                    for d, name in enumerate(("calls", "shop")))  # fmt: skip
     assert counted[1] == (counted[0][0] - len(place), counted[0][1])
-    batch_loss = accumulate_gradient(model, StepBatch((masked,), 4, 0), world.config(), StreamSums(("calls", "shop")))
+    batch_loss = accumulate_gradient(model, StepBatch((masked,), 4, 0, 0), world.config(), StreamSums(("calls", "shop")))
     assert batch_loss > 0 and all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
