@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from moshi.models import MimiModel
 
 DIMENSION = 64
+USED_ENTRIES = 256
+"""Entries of a toy codebook that speech is coded with. The others only make every code that the toy LM may say
+decodable."""
 MIMI_CONFIG: dict[str, Any] = {
     "sample_rate": 24000,
     "channels": 1,
@@ -48,7 +51,7 @@ MIMI_CONFIG: dict[str, Any] = {
     "quantizer": {
         "dimension": 32,
         "n_q": 16,
-        "bins": 256,
+        "bins": 2048,
         "input_dimension": DIMENSION,
         "output_dimension": DIMENSION,
     },
@@ -102,13 +105,13 @@ def conditioned_mimi(seed: int) -> dict[str, Any]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             mimi = get_mimi(None, MIMI_CONFIG, num_codebooks=MIMI_CONFIG["quantizer"]["n_q"])
-        condition(mimi, torch.from_numpy(segments(seed)), seed)
+        condition(mimi, torch.from_numpy(segments(seed)), seed, USED_ENTRIES)
     finally:
         torch.set_num_threads(threads)
     return fuse_attention(mimi.state_dict())
 
 
-def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
+def condition(mimi: MimiModel, speech: torch.Tensor, seed: int, num_entries: int | None = None) -> None:
     """Make the codes of a randomly initialised Mimi follow the sound. Changes the encoder and the quantizer in place.
 
     Args:
@@ -116,6 +119,7 @@ def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
         speech: float32 [B, N] at 24 kHz, of the kinds that will be encoded, in no particular order; N is a multiple of
             1,920. The first segments calibrate the weights, all of them fit the codebooks.
         seed: of the smoothing windows' channel mixes and of the codebooks' first entries.
+        num_entries: how many entries of each codebook are fitted; the others lie out of reach. None: all.
     """
     import torch
 
@@ -127,8 +131,8 @@ def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
         parts = [mimi._encode_to_unquantized_latent(part[:, None].to(device)) for part in speech.split(1)]
         latents = torch.cat(parts).transpose(1, 2).flatten(0, 1)
         quantizer: Any = mimi.quantizer
-        _fit(quantizer.rvq_first, latents, min(SEMANTIC_AXES, quantizer.dimension), generator)
-        _fit(quantizer.rvq_rest, latents, quantizer.dimension // 2, generator)
+        _fit(quantizer.rvq_first, latents, min(SEMANTIC_AXES, quantizer.dimension), generator, num_entries)
+        _fit(quantizer.rvq_rest, latents, quantizer.dimension // 2, generator, num_entries)
 
 
 def _encoder_modules(mimi: Any, *kinds: type) -> list[Any]:
@@ -174,8 +178,10 @@ def _rescale(module: Any, _inputs: Any, out: torch.Tensor) -> torch.Tensor:
     return (out - mean.view(per_channel)) / scale.view(per_channel)
 
 
-def _fit(rvq: Any, latents: torch.Tensor, num_axes: int, generator: torch.Generator) -> None:
-    """Fit a residual quantizer's projection and codebooks to latents [M, D]."""
+def _fit(
+    rvq: Any, latents: torch.Tensor, num_axes: int, generator: torch.Generator, num_entries: int | None
+) -> None:
+    """Fit a residual quantizer's projection and ``num_entries`` of each codebook (None: all) to latents [M, D]."""
     import torch
 
     spread, axes = torch.linalg.eigh(torch.cov(latents.T))  # ascending
@@ -185,13 +191,26 @@ def _fit(rvq: Any, latents: torch.Tensor, num_axes: int, generator: torch.Genera
     rvq.input_proj.weight.copy_(projection[:, :, None])
     residual = latents @ projection.T
     for level in rvq.vq.layers:
-        entries = _codebook(residual, rvq.bins, generator)
+        entries = _codebook(residual, min(num_entries or rvq.bins, rvq.bins), generator)
+        unused = _out_of_reach(entries, residual, rvq.bins - len(entries), generator)
         residual = residual - entries[_nearest(residual, entries)]
+        entries = torch.cat([entries, unused])
         codebook = level._codebook
         codebook.embedding_sum.copy_(entries)
         codebook.cluster_usage.fill_(1.0)
         codebook._initialized.fill_(1.0)
         codebook._embedding = None
+
+
+def _out_of_reach(
+    entries: torch.Tensor, vectors: torch.Tensor, count: int, generator: torch.Generator
+) -> torch.Tensor:
+    """More entries [count, d], each so far out that no vector is nearest to it."""
+    import torch
+
+    directions = torch.randn(count, entries.shape[1], generator=generator).to(entries)
+    length = 3 * vectors.norm(dim=1).max()
+    return directions * length / directions.norm(dim=1, keepdim=True).clamp(min=1e-8)
 
 
 def _codebook(vectors: torch.Tensor, num_entries: int, generator: torch.Generator) -> torch.Tensor:
