@@ -149,6 +149,28 @@ class SaveConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SamplesConfig:
+    """The model talks with users of held-out calls on the way: RUN/samples."""
+
+    every: int = 400
+    """Steps between samples, which are also taken before the first and after the last step; 0: none at all."""
+    count: int = 2
+    """Calls of each dataset."""
+    seconds: float = 20.0
+    """Of each call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchConfig:
+    """Where curves go, besides the run's own logs."""
+
+    tensorboard: bool = True
+    """Event files in RUN/tensorboard, where the package tensorboard is installed."""
+    wandb: str = ""
+    """Project of Weights & Biases; empty: none. The key comes from the environment."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """Everything that decides what a run computes."""
 
@@ -162,6 +184,8 @@ class Config:
     optim: OptimConfig = OptimConfig()
     heldout: HeldOutConfig = HeldOutConfig()
     save: SaveConfig = SaveConfig()
+    samples: SamplesConfig = SamplesConfig()
+    watch: WatchConfig = WatchConfig()
 
 
 def load_recipe(name_or_file: str) -> dict[str, Any]:
@@ -297,6 +321,9 @@ def _validate(c: Config) -> None:
     need(c.seed >= 0, "seed", c.seed, "0 or more")
     for key, count in (("heldout.windows", c.heldout.windows), ("heldout.every", c.heldout.every)):
         need(count >= 0, key, count, "0 or more")
+    need(c.samples.every >= 0, "samples.every", c.samples.every, "0 or more")
+    need(c.samples.count >= 1, "samples.count", c.samples.count, "1 or more")
+    need(0 < c.samples.seconds <= 120, "samples.seconds", c.samples.seconds, "a number above 0, at most 120")
     need(len(c.data.mix) > 0, "data.mix", c.data.mix, "at least one dataset, as in --mix fisher:0.7,coffee:0.3")
     for name, weight in c.data.mix.items():
         need(weight > 0, f"data.mix.{name}", weight, "a number above 0")

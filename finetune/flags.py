@@ -31,9 +31,10 @@ PLACES = {
 MAY_CHANGE = {
     *("model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep", "heldout.every"),
     *("data.workers", "data.prefetch"),
+    *("samples.every", "samples.count", "samples.seconds", "watch.tensorboard", "watch.wandb"),
 }
-"""Where things are, how they are read, how often to save: may differ when a run goes on. All else decides what it
-computes."""
+"""Where things are, how they are read, how often to save, who looks on: may differ when a run goes on. All else decides
+what it computes."""
 
 
 RECIPE_HELP = "[default: debug_cpu for a toy checkpoint, full_8gpu under torchrun, else lora_1gpu]."

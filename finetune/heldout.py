@@ -19,7 +19,7 @@ from finetune.parallel import World
 if TYPE_CHECKING:
     from moshi.models.lm import LMModel
 
-    from finetune.data.windows import WindowSource
+    from finetune.data.windows import Plan, WindowSource
 
 HELD_OUT = "heldout.jsonl"
 BEST = "best.json"
@@ -31,36 +31,39 @@ Losses = dict[str, dict[str, float | None]]
 
 def held_out_losses(model: LMModel, sources: dict[str, WindowSource], config: Config, world: World = _ALONE) -> Losses:
     """The loss on at most ``config.heldout.windows`` windows of each source; all ranks call it and share the work."""
+    losses: Losses = {}
+    for name, source in sources.items():
+        plans = [source.plan(i) for i in range(min(config.heldout.windows, source.windows_per_epoch))]
+        frames = sum(plan.dialogue_frames for plan in plans)
+        losses[name] = {**losses_of(model, source, plans, config, world), "windows": len(plans), "frames": frames}
+    return losses
+
+
+def losses_of(
+    model: LMModel, source: WindowSource, plans: list[Plan], config: Config, world: World = _ALONE
+) -> dict[str, float | None]:
+    """``loss`` and each stream's mean cross-entropy over the windows of these plans, of one source."""
     import torch
 
     from finetune.data.batches import micro_batches
     from finetune.loss import StreamSums
     from finetune.step import target_losses
 
-    losses: Losses = {}
     model.eval()
-    size = config.data.micro_batch_size
-    for name, source in sources.items():
-        plans = [source.plan(i) for i in range(min(config.heldout.windows, source.windows_per_epoch))]
-        plans.sort(key=lambda plan: -plan.dialogue_frames)
-        groups = [plans[first : first + size] for first in range(0, len(plans), size)]
-        sums = StreamSums((name,))
-        for turn in range(math.ceil(len(groups) / world.size)):
-            place = turn * world.size + world.rank
-            group = groups[min(place, len(groups) - 1)]  # a shard of the model is on every rank, so each takes part
-            batch = next(micro_batches((source.cut(p) for p in group), [name], size))
-            with torch.no_grad():
-                codes, mask, values = target_losses(model, batch)
-            if place < len(groups):
-                sums.add(values, codes, mask, batch.dataset_ids)
-        sums = sums.over(world)
-        losses[name] = {
-            "loss": sums.losses(config.loss)[name],
-            **sums.means()[name],
-            "windows": len(plans),
-            "frames": sum(plan.dialogue_frames for plan in plans),
-        }
-    return losses
+    name, size = source.dataset.name, config.data.micro_batch_size
+    plans = sorted(plans, key=lambda plan: -plan.dialogue_frames)
+    groups = [plans[first : first + size] for first in range(0, len(plans), size)]
+    sums = StreamSums((name,))
+    for turn in range(math.ceil(len(groups) / world.size)):
+        place = turn * world.size + world.rank
+        group = groups[min(place, len(groups) - 1)]  # a shard of the model is on every rank, so each takes part
+        batch = next(micro_batches((source.cut(p) for p in group), [name], size))
+        with torch.no_grad():
+            codes, mask, values = target_losses(model, batch)
+        if place < len(groups):
+            sums.add(values, codes, mask, batch.dataset_ids)
+    sums = sums.over(world)
+    return {"loss": sums.losses(config.loss)[name], **sums.means()[name]}
 
 
 def mixed_loss(losses: Losses, mix: dict[str, float]) -> float | None:

@@ -24,9 +24,9 @@ import click
 from finetune import flags, state
 from finetune.config import Config, DataConfig, ModelConfig
 from finetune.errors import clean_exit, usage_error
-from finetune.evaluate import comparison
+from finetune.exam_tables import comparison
 from finetune.heldout import HeldOut
-from finetune.metrics import RunLog, write_json
+from finetune.metrics import write_json
 from finetune.parallel import World, build_sharded, open_world
 from finetune.progress import Progress, base_fingerprint, read_progress
 from finetune.stop import Stopped, StopSignals
@@ -98,11 +98,6 @@ def main(
         click.echo(f"run: {run}; evaluate it with `python -m finetune.evaluate {run}`")
 
 
-def watchers(world: World) -> list[Watcher]:
-    """Who looks on (``watch.py``)."""
-    return [RunLog()] if world.is_main else []
-
-
 def train(
     config: Config, base: BaseModel, run: Path, world: World, device: torch.device, say: Callable[[str], None]
 ) -> dict[str, Any]:
@@ -119,6 +114,7 @@ def train(
     from finetune.data.sources import describe_sources, open_held_out, open_sources
     from finetune.device import describe
     from finetune.model.build import describe_parts
+    from finetune.watchers import watchers
 
     texts = base.prompt_texts()
     sources = open_sources(config.data, "train", base, texts, config.seed)
@@ -139,7 +135,7 @@ def train(
             state.write_config(run, config)
     held_out = HeldOut(run, config, held_out_sources, world, progress.step)
 
-    with Watchers(watchers(world)) as watch, StopSignals() as stop:
+    with Watchers(watchers(config, world)) as watch, StopSignals() as stop:
         watch.on_start(Start(run, config, base, model, device, world, progress.step))
         _measure(run, config, held_out, model, progress.step, watch)
         for progress in _steps(model, optimizer, progress, mixture, config, device, world, watch):  # noqa: B020

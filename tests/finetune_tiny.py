@@ -170,7 +170,8 @@ class World:
         return [
             *("--mix", "calls:0.7,shop:0.3", "--checkpoint", str(self.checkpoint), "--data-root", str(self.data)),
             *("--manifests", str(self.manifests), "--out", str(out), "--max-frames", "90", "--device", "cpu"),
-            *("--batch-size", "3", "--micro-batch-size", "3", "--set", "heldout.windows=2", *more),
+            *("--batch-size", "3", "--micro-batch-size", "3", "--set", "heldout.windows=2"),
+            *("--set", "samples.every=0", *more),
         ]
 
     def config(self, **changes: Any) -> Any:
@@ -183,6 +184,7 @@ class World:
             "data.manifests": str(self.manifests),
             "data.max_frames": 90,
             "model.checkpoint": str(self.checkpoint),
+            "samples.every": 0,
         }
         return make_config(
             merge(load_recipe("debug_cpu"), values | {k.replace("__", "."): v for k, v in changes.items()})
