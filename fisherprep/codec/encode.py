@@ -24,7 +24,7 @@ from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
 from fisherprep.device import one_thread, torch_device
-from fisherprep.engine import Engine, InlineEngine, local_engine
+from fisherprep.engine import Engine, InlineEngine, local_engine, once
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, sha256_file
@@ -89,8 +89,8 @@ def encode(
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, torch_device(device))
-        _load(model)  # a checkpoint that does not fit is one error before any shard starts
+        # A checkpoint that does not fit is one error before any shard starts.
+        model = once(engine, _loaded_once, (files, device))
         told = f"codec and tokenizer: {files.label}; device: {model.device}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
         shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
@@ -120,6 +120,14 @@ def _model(files: CheckpointFiles, device: str) -> _Model:
 def _load(model: _Model) -> tuple[MimiModel, Callable[[str], list[int]]]:
     """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
     return load_mimi(model.mimi, model.architecture, model.device), word_speller(model.tokenizer)
+
+
+def _loaded_once(asked: tuple[CheckpointFiles, str | None]) -> _Model:
+    """The model, once it could be loaded on a device that is there."""
+    files, device = asked
+    model = _model(files, torch_device(device))
+    _load(model)
+    return model
 
 
 def _config(files: CheckpointFiles, model: _Model) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
-from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
+from fisherprep.commands.options import (
+    audio_roots,
+    checkpoint_option,
+    cluster_device,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    work_argument,
+)
 from fisherprep.commands.summary import report
 
 
@@ -23,6 +32,7 @@ from fisherprep.commands.summary import report
     show_default=True,
     help="How words are written on the text row: with capitals and sentence marks by rule, or as transcribed.",
 )
+@engine_options
 @strict_option
 def encode(
     work: Path,
@@ -31,6 +41,8 @@ def encode(
     device: str | None,
     workers: int | None,
     truecase: str,
+    engine: str,
+    ray_address: str | None,
     strict: bool,
 ) -> None:
     """Encode both channels of every call with Mimi and lay the text on its frames.
@@ -40,8 +52,21 @@ def encode(
       fisherprep encode data/fisher --checkpoint nvidia/personaplex-7b-v1
     """
     from fisherprep.codec.encode import encode as run
-    from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
-    engine = local_engine(workers) if workers else None
-    report(work, run(WorkFolder.open(work), checkpoint, device, engine, truecase), strict)
+    folder = WorkFolder.open(work)
+    cluster = ray_cluster(engine, ray_address, workers or 0)
+    device = cluster_device(cluster, device)
+    chosen = None
+    if cluster or workers:
+        needs = [*audio_roots(folder), *_files(checkpoint)] if cluster else ()
+        chosen = shard_engine(cluster, workers or 0, work, needs, gpus=device not in (None, "cpu"))
+    report(work, run(folder, checkpoint, device, chosen, truecase), strict)
+
+
+def _files(checkpoint: str) -> list[Path]:
+    """What every machine must have of a checkpoint."""
+    from fisherprep.checkpoint import locate
+
+    files = locate(checkpoint, ("mimi", "tokenizer"))
+    return [file for file in (files.mimi, files.mimi_config, files.tokenizer) if file]
