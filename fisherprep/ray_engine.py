@@ -275,9 +275,9 @@ def _result(ref: Any) -> Any:
 
 def _died(err: Exception) -> WorkerDied:
     return WorkerDied(
-        f"a shard could not be done on the Ray cluster: its worker was lost {_TRIES + 1} times (killed, out of memory, a "
-        f"crash in a native library), or failed in a way that cannot be told ({_last_line(err)}); finished shards are "
-        "kept: look at the machines' memory and Ray's logs, and run the same command again"
+        f"a shard could not be done on the Ray cluster: its worker was lost {_TRIES + 1} times (killed, out of memory, "
+        f"a crash in a native library), or failed in a way that cannot be told ({_last_line(err)}); finished shards "
+        "are kept: look at the machines' memory and Ray's logs, and run the same command again"
     )
 
 
