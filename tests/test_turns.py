@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from finetune_tiny import World
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,7 +79,7 @@ def test_words_of_a_text_row_come_in_order_and_do_not_overlap(tokens: list[int],
     assert len(words) == spoken.count(7) + (1 if spoken and spoken[0] == 8 else 0)
     assert all(a < b for a, b in words)
     assert all(b <= c for (_, b), (c, _) in zip(words, words[1:], strict=False))
-    assert not words or first / 12.5 <= words[0][0] and words[-1][1] <= (first + len(tokens)) / 12.5
+    assert not words or (first / 12.5 <= words[0][0] and words[-1][1] <= (first + len(tokens)) / 12.5)
 
 
 def test_words_last_from_their_first_token_to_a_little_after_the_last() -> None:

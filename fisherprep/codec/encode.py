@@ -33,7 +33,7 @@ from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
 from fisherprep.device import one_thread, torch_device
-from fisherprep.engine import Engine, ThreadEngine, local_engine
+from fisherprep.engine import Engine, ThreadEngine, local_engine, once
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, sha256_file
@@ -120,13 +120,10 @@ def encode(
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, torch_device(device), precision, exact)
-        loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
-        _tell(f"codec and tokenizer: {files.label}; device: {model.device}")
-        if verify and is_batched(loaded.encode):
-            verdict = verified(loaded.mimi, loaded.encode, _first_audio(work, inputs, verify, treatment))
-            _tell(verdict.text)
-            model = model if verdict.suffices else replace(model, precision="fp32")
+        asked = _Asked(work, inputs, files, device, precision, exact, verify, treatment)
+        model, told = once(engine, _ready, asked)
+        for line in told:
+            _tell(line)
         source, done = _source(files), work.done(STAGE.name)
         outputs = {name: record.outputs for name, record in done.items()}
         shards = [
@@ -192,6 +189,33 @@ def _load(model: _Model) -> _Loaded:
 
 
 _loading = Lock()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a model is made from where the shards will be done."""
+
+    work: WorkFolder
+    inputs: dict[str, Any]
+    files: CheckpointFiles
+    device: str | None
+    precision: str
+    exact: bool
+    verify: int
+    treatment: Treatment
+
+
+def _ready(asked: _Asked) -> tuple[_Model, list[str]]:
+    """The model, once it could be loaded on a device that is there and its codes are those of plain float32."""
+    model = _model(asked.files, torch_device(asked.device), asked.precision, asked.exact)
+    loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
+    told = [f"codec and tokenizer: {asked.files.label}; device: {model.device}"]
+    if asked.verify and is_batched(loaded.encode):
+        calls = _first_audio(asked.work, asked.inputs, asked.verify, asked.treatment)
+        verdict = verified(loaded.mimi, loaded.encode, calls)
+        told.append(verdict.text)
+        model = model if verdict.suffices else replace(model, precision="fp32")
+    return model, told
 
 
 def _source(files: CheckpointFiles) -> str:

@@ -10,7 +10,16 @@ import click
 
 from fisherprep.codec import DEFAULT_LUFS, DEFAULT_VERIFY, DEFAULT_VOICES, PRECISIONS
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
-from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
+from fisherprep.commands.options import (
+    audio_roots,
+    checkpoint_option,
+    cluster_device,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    work_argument,
+)
 from fisherprep.commands.summary import report
 
 
@@ -81,6 +90,7 @@ class LoudnessType(click.ParamType):
     metavar="MODULE:CALLABLE",
     help="Your own bandwidth extension for recordings below 24 kHz (docs/codes.md).",
 )
+@engine_options
 @strict_option
 def encode(
     work: Path,
@@ -95,6 +105,8 @@ def encode(
     voices: int,
     loudness: float | None,
     restore: str | None,
+    engine: str,
+    ray_address: str | None,
     strict: bool,
 ) -> None:
     """Encode both channels of every call with Mimi and lay the text on its frames.
@@ -105,13 +117,25 @@ def encode(
     """
     from fisherprep.codec.encode import encode as run
     from fisherprep.dataset.card import write_card
-    from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
-    engine = local_engine(workers) if workers else None
     folder = WorkFolder.open(work)
+    cluster = ray_cluster(engine, ray_address, workers or 0)
+    device = cluster_device(cluster, device)
+    chosen = None
+    if cluster or workers:
+        needs = [*audio_roots(folder), *_files(checkpoint)] if cluster else ()
+        chosen = shard_engine(cluster, workers or 0, work, needs, gpus=device not in (None, "cpu"))
     summary = run(
-        folder, checkpoint, device, engine, truecase, precision, verify, exact, voices, loudness, restore
+        folder, checkpoint, device, chosen, truecase, precision, verify, exact, voices, loudness, restore
     )  # fmt: skip
     write_card(folder)
     report(work, summary, strict)
+
+
+def _files(checkpoint: str) -> list[Path]:
+    """What every machine must have of a checkpoint."""
+    from fisherprep.checkpoint import locate
+
+    files = locate(checkpoint, ("mimi", "tokenizer"))
+    return [file for file in (files.mimi, files.mimi_config, files.tokenizer) if file]

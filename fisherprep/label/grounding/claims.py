@@ -39,7 +39,23 @@ _FOR_SEVERAL = word_set("them they ones")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
 _UNITS = frozenset(
     form
-    for word in ["year", "month", "week", "day", "hour", "minute", "time", "mile", "dollar", "percent", "old", "age", "cent", "pound", "foot"]
+    for word in [
+        "year",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "time",
+        "mile",
+        "dollar",
+        "percent",
+        "old",
+        "age",
+        "cent",
+        "pound",
+        "foot",
+    ]
     for form in (word, stem(word), stem(word + "s"))
 )
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
@@ -124,11 +140,8 @@ def _in_first_person(words: Sequence[str]) -> list[str]:
             turned.append("not")
         elif (before, word) == ("no", "longer"):
             turned.append("anymore")
-        elif (
-            (word == "driver"
-            and after == "'s"
-            and words[at + 2 : at + 3] == ["license"])
-            or (word == "'s" and before == "driver" and after == "license")
+        elif (word == "driver" and after == "'s" and words[at + 2 : at + 3] == ["license"]) or (
+            word == "'s" and before == "driver" and after == "license"
         ):
             continue
         else:

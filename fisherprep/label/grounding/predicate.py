@@ -417,7 +417,9 @@ def _age_of_another(claim: Claim, said: Said) -> bool:
     if len(claim.numbers) != 1 or claim.numbers[0].counts or claim.words[2:3] not in (("is",), ("'s",)):
         return False
     value = claim.numbers[0].values
-    leads = [c.words[r.start - 1] for c in said.clauses for r in runs(c.words) if r.start and not r.values.isdisjoint(value)]
+    leads = [
+        c.words[r.start - 1] for c in said.clauses for r in runs(c.words) if r.start and not r.values.isdisjoint(value)
+    ]
     return bool(leads) and set(leads) == {"at"}
 
 

@@ -196,12 +196,8 @@ def _first_name(words: Sequence[str], lead: int, at: int) -> bool:
     """Whether a first name stands where one of kin or of a pet is told."""
     bare = words[at]
     in_slot = words[lead] in _NAMING or words[lead] in KIN
-    if (
-        not in_slot
-        or (KIN.isdisjoint(words[:at])
-        and "name" not in words
-        and "named" not in words
-        and words[lead] != "sweetheart")
+    if not in_slot or (
+        KIN.isdisjoint(words[:at]) and "name" not in words and "named" not in words and words[lead] != "sweetheart"
     ):
         return bare in FIRST_NAMES | OWN_NAMES
     if not _WORK_RELATIONS.isdisjoint(words[:at]):
