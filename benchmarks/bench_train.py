@@ -27,12 +27,12 @@ from finetune.checkpoints import DEP_Q, LM_DEFAULTS, BaseModel
 from finetune.config import Config, load_recipe, make_config, merge
 from finetune.data.batches import Batch, StepBatch
 from finetune.flops import peak_flops, step_flops
-from finetune.metrics import peak_memory_bytes
 from finetune.model.build import on_meta, trained_state
 from finetune.optim import make_optimizer
 from finetune.prompt import ROWS
 from finetune.step import train_step
 from finetune.toy import LM_CONFIG
+from finetune.watchers.speed import peak_memory_bytes
 from fisherprep.checkpoint import CheckpointFiles
 from fisherprep.schema import FRAME_RATE_HZ
 
