@@ -18,7 +18,6 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, tiny_lm, write_work
-from safetensors.torch import load_file
 
 from finetune import state
 from finetune.checkpoints import load_model, open_base
