@@ -6,6 +6,7 @@ Every complaint here is a ``ValueError`` that the command line shows as a usage 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ def run_folder(out: Path | None, mix: Mapping[str, float] | None, resume: bool) 
     run = out or Path("runs") / "-".join(mix or ())
     if run.exists() and not run.is_dir():
         raise ValueError(f"--out: {run} is a file; give a folder")
+    there = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--out: {run} cannot be made: {there} is not a folder that may be written to")
     holds_a_run = holds_run(run)
     if holds_a_run and not resume:
         raise ValueError(f"--out: {run} already holds a run; add --resume to go on with it, or give another folder")

@@ -1,7 +1,7 @@
 """Floating-point operations of a training step, and what GPUs can do at best: for the share of it that is used (MFU).
 
-Counted is what the computation needs (PaLM, arXiv 2204.02311, appendix B): what gradient checkpointing computes a second
-time is not, so a step that does so has the lower MFU.
+Counted is what the computation needs (PaLM, arXiv 2204.02311, appendix B): what gradient checkpointing computes a
+second time is not, so a step that does so has the lower MFU.
 """
 
 from __future__ import annotations

@@ -235,9 +235,16 @@ def holds_run(folder: Path) -> bool:
 
 
 def write_config(run: Path, config: Config) -> None:
-    """Save the resolved configuration with the run, making its folder."""
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(run / CONFIG, as_dict(config))
+    """Save the resolved configuration with the run, making its folder.
+
+    Raises:
+        ValueError: it cannot be written there.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        write_json(run / CONFIG, as_dict(config))
+    except OSError as err:
+        raise ValueError(f"{run}: cannot be written to ({err}); give another --out") from err
 
 
 def saved_config(run: Path, overrides: Mapping[str, Any]) -> Config:

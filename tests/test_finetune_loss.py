@@ -9,7 +9,7 @@ import pytest
 import torch
 from finetune_tiny import World, tiny_lm
 
-from finetune.checkpoints import load_model, open_base
+from finetune.checkpoints import open_base
 from finetune.config import LossConfig, OptimConfig
 from finetune.data.batches import Batch, Mixture, StepBatch, micro_batches
 from finetune.data.mixture import MixtureState
@@ -201,16 +201,6 @@ def test_a_step_that_is_not_finite_leaves_the_weights_alone(world: World, window
     with pytest.raises(ValueError, match=r"step 7: the loss is .* training has diverged"):
         train_step(model, optimizer, batch_of(windows, 4), 7, world.config(), ["calls", "shop"])
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-
-
-def test_overfits_one_dialogue(world: World, windows: list[Any]) -> None:
-    config = world.config(steps=50, optim__depth_lr=0.02, optim__temporal_lr=0.02, optim__weight_decay=0.0)
-    model = load_model(open_base(str(world.checkpoint)), torch.device("cpu"))
-    optimizer = make_optimizer(model, config.optim)
-    one = StepBatch(tuple(micro_batches(windows[:1], ["calls", "shop"], 1)), 1, 0, 0)
-    losses = [train_step(model, optimizer, one, step, config, ["calls", "shop"])["loss"] for step in range(1, 51)]
-    assert losses[0] > 9
-    assert losses[-1] < 0.5
 
 
 def test_learning_rates_rise_then_fall_by_a_cosine() -> None:

@@ -340,6 +340,11 @@ def test_a_folder_of_something_else_is_not_written_to(world: World, tmp_path: Pa
     assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
     result = invoke(run, *world.args(tmp_path / "thesis.tex"))
     assert result.exit_code == 2 and "is a file" in result.output
+    result = invoke(run, *world.args(tmp_path / "thesis.tex" / "run"))
+    assert result.exit_code == 2 and "not a folder that may be written to" in _flat(result.output)
+    result = invoke(run, *world.args(world.checkpoint))
+    assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
+    assert invoke(run, *world.args(Path("/proc/nowhere/run"), "--steps", "1")).exit_code in (1, 2)
 
 
 def test_resuming_with_other_values_is_refused(world: World, straight: Path) -> None:

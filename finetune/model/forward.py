@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -50,14 +50,14 @@ def forward_delayed(model: LMModel, delayed: torch.Tensor) -> LMOutput:
 def contiguous_steps(model: LMModel) -> None:
     """Have each depth step's layers given their input in one piece.
 
-    moshi hands them ``x[:, step : step + 1]``, ``[B x T, 1, dim]`` with gaps. Where the weight learns, torch copies that
-    and multiplies once; where it does not (frozen, or no gradient is taken at all), torch multiplies frame by frame,
-    each time reading the whole weight: a step with adapters then took three times as long as one in full (H200).
+    moshi hands them ``x[:, step : step + 1]``, ``[B x T, 1, dim]`` with gaps. Where the weight learns, torch copies
+    that and multiplies once (``mm``); where it does not (frozen, or no gradient is taken at all), it multiplies frame
+    by frame (``bmm``): a step with adapters then took three times as long as one in full (H200).
     """
     assert model.depformer is not None
+    layer: Any
     for layer in model.depformer.layers:
-        attention = layer.self_attn
-        for module in (*layer.gating, *attention.in_projs, *attention.out_projs):
+        for module in (*layer.gating, *layer.self_attn.in_projs, *layer.self_attn.out_projs):
             module.register_forward_pre_hook(_contiguous)
 
 
