@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_words_of_a_text_row_come_in_order_and_do_not_overlap(tokens: list[int],
     spoken = [t for t in tokens if t in (7, 8)]
     assert len(words) == spoken.count(7) + (1 if spoken and spoken[0] == 8 else 0)
     assert all(a < b for a, b in words)
-    assert all(b <= c for (_, b), (c, _) in zip(words, words[1:], strict=False))
+    assert all(b <= c for (_, b), (c, _) in pairwise(words))
     assert not words or (first / 12.5 <= words[0][0] and words[-1][1] <= (first + len(tokens)) / 12.5)
 
 
