@@ -31,6 +31,7 @@ from finetune.parallel import World, build_sharded, open_world
 from finetune.progress import Progress, base_fingerprint, read_progress
 from finetune.stop import Stopped, StopSignals
 from finetune.watch import Start, StepReport, Watcher, Watchers
+from finetune.watchers import watchers
 
 if TYPE_CHECKING:
     import torch
@@ -114,7 +115,6 @@ def train(
     from finetune.data.sources import describe_sources, open_held_out, open_sources
     from finetune.device import describe
     from finetune.model.build import describe_parts
-    from finetune.watchers import watchers
 
     texts = base.prompt_texts()
     sources = open_sources(config.data, "train", base, texts, config.seed)

@@ -20,10 +20,11 @@ from finetune_tiny import World as Data
 
 from finetune import state
 from finetune.heldout import BEST, HELD_OUT, best_checkpoint
-from finetune.metrics import METRICS, RunLog
+from finetune.metrics import METRICS
 from finetune.run import main as run
 from finetune.shards import read_tensors
 from finetune.watch import StepReport, Watcher
+from finetune.watchers.logs import RunLog
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -162,7 +163,7 @@ def test_a_signal_saves_the_step_under_way_and_ends(
 ) -> None:
     out = tmp_path / "run"
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr("finetune.run.watchers", lambda world: [Signals(number), RunLog()])
+    monkeypatch.setattr("finetune.run.watchers", lambda config, world: [Signals(number), RunLog()])
     result = alone(*world.args(out, *SHORT, "--set", "save.every=100"))
     assert result.exit_code == status, result.output
     assert f"stopped by {signal.Signals(number).name} after step 3; saved. Go on with: " in result.output

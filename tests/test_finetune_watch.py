@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +101,21 @@ def test_a_sample_depends_on_the_seed_and_the_weights_alone(
     assert invoke(run, *talking.args(tmp_path / "again", *flags)).exit_code == 0
     first = "samples/step-00000000/talk-0.wav"
     assert (tmp_path / "again" / first).read_bytes() == (watched / first).read_bytes()
+
+
+def test_two_processes_talk_as_one_does(watched: Path, talking: TalkingWorld, tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    flags = ("--mix", "calls:0.5,talk:0.5", "--steps", "1", "--set", "samples.seconds=2", "--set", "samples.every=5")
+    arguments = talking.args(out, *flags, "--batch-size", "2", "--micro-batch-size", "1")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, "-m", "finetune.run", *arguments], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    first = "samples/step-00000000/talk-0.wav"
+    assert (out / first).read_bytes() == (watched / first).read_bytes()
+    assert (out / "samples" / "step-00000001" / "calls-0.wav").exists()
 
 
 def test_the_report_tells_the_run(watched: Path) -> None:
