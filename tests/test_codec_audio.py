@@ -22,14 +22,20 @@ from fisherprep.engine import InlineEngine
 from fisherprep.loudness import channel_loudness
 
 NORMAL = Treatment(-24.0)
-TOLERANCE_LU = 0.5
-"""Loudness is taken at the file's rate: the weighting differs by 0.3 dB there at the most, and what of this noise lies
-near 4 kHz is lost in resampling."""
+TOLERANCE_LU = 0.35
+"""Loudness is taken at the file's rate: at 8 kHz the weighting differs by up to 0.3 dB."""
 
 
 def loudness(samples: np.ndarray, rate_hz: int) -> float:
     """By pyloudnorm: another implementation."""
     return pyloudnorm.Meter(rate_hz).integrated_loudness(samples.astype(np.float64))
+
+
+def telephone(samples: np.ndarray) -> np.ndarray:
+    """At 8 kHz, without what a telephone does not pass: above 3,400 Hz resampling takes some away."""
+    spectrum = np.fft.rfft(samples)
+    spectrum[:, np.fft.rfftfreq(samples.shape[1], 1 / 8000) > 3400] = 0
+    return np.fft.irfft(spectrum, samples.shape[1]).astype(np.float32)
 
 
 # -- loudness ------------------------------------------------------------------------------------------------------
@@ -55,7 +61,7 @@ def test_what_is_silent_or_too_short_has_no_loudness(samples):
 @given(st.integers(0, 1000), st.floats(-40, 10), st.floats(-40, 10))
 @settings(max_examples=15, deadline=None)
 def test_each_channel_comes_to_the_target_or_as_near_as_its_peak_allows(seed, gain_a_db, gain_b_db):
-    samples = signal(seed, 8000 * 2) * np.float32(10.0) ** (np.array([[gain_a_db], [gain_b_db]]) / 20)
+    samples = telephone(signal(seed, 8000 * 2)) * np.float32(10.0) ** (np.array([[gain_a_db], [gain_b_db]]) / 20)
     samples = np.clip(samples, -1, 1).astype(np.float32)
     audio = treated(samples, 8000, NORMAL)
     plain = to_codec_rate(samples, 8000)

@@ -11,6 +11,7 @@ from codec_calls import build_work
 
 from fisherprep.check import check_work
 from fisherprep.codec import encode as stage
+from fisherprep.codec import kept
 from fisherprep.codec.call import Call, prepare_call
 from fisherprep.codec.encode import encode
 from fisherprep.codec.kept import kept_calls
@@ -89,24 +90,34 @@ def test_other_words_encode_only_the_voices_that_moved(work, toy_checkpoint, enc
     change(work, "words", later)
     encode(work, str(toy_checkpoint), "cpu", InlineEngine())
     assert encoded == {"call_002": 1}
-    kept = tables(work)
-    assert kept == fresh(work, toy_checkpoint) and encoded["call_002"] == 4
+    found = tables(work)
+    assert found == fresh(work, toy_checkpoint) and encoded["call_002"] == 4
 
 
 def test_another_split_or_speaker_moves_into_the_kept_rows(work, toy_checkpoint, encoded):
     change(work, "conversations", lambda row: row.update(split="test", speaker_a="someone"))
     encode(work, str(toy_checkpoint), "cpu", InlineEngine())
     assert set(encoded.values()) == {0}
-    kept = tables(work)
-    assert {voice["speaker"] for voice in kept["voices"] if voice["side"] == "a"} == {"someone"}
-    assert kept == fresh(work, toy_checkpoint)
+    found = tables(work)
+    assert {voice["speaker"] for voice in found["voices"] if voice["side"] == "a"} == {"someone"}
+    assert found == fresh(work, toy_checkpoint)
 
 
-@pytest.mark.parametrize("more", [{"loudness": -20.0}, {"exact": True}, {"restore": "my_restore:double"}])
+@pytest.mark.parametrize("more", [{"loudness": -20.0}, {"restore": "my_restore:double"}])
 def test_whatever_changes_the_sound_or_the_way_of_encoding_encodes_anew(work, toy_checkpoint, encoded, more):
     encode(work, str(toy_checkpoint), "cpu", InlineEngine(), **more)
     assert all(count >= 3 for count in encoded.values()) and len(encoded) == 3
     assert tables(work) == fresh(work, toy_checkpoint, **more)
+
+
+def test_every_part_of_the_way_of_encoding_is_in_the_hash():
+    row = {"flags": [], "audio_sha256": "x"}
+    config = dict.fromkeys(kept._CODEC, 1)
+    keys = {kept.sound_key(Call(row, [], [], {}), config | {name: 2}) for name in kept._CODEC}
+    keys |= {kept.sound_key(Call(row | {name: "y"}, [], [], {}), config) for name in kept._AUDIO}
+    keys |= {kept.sound_key(Call(row | {"flags": [flag]}, [], [], {}), config) for flag in kept._MENDED}
+    assert len(keys) == len(kept._CODEC) + len(kept._AUDIO) + len(kept._MENDED)
+    assert "exact" in kept._CODEC and "truecase" not in kept._CODEC
 
 
 def test_fewer_voices_encode_nothing(work, toy_checkpoint, encoded):
