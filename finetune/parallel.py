@@ -190,23 +190,3 @@ class _TupleOut(_Plain):
     def forward(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         output = super().forward(codes)  # type: ignore[misc]  # LMModel's, which comes next
         return output.logits, output.mask, output.text_logits, output.text_mask
-
-
-@contextlib.contextmanager
-def whole(model: LMModel) -> Iterator[None]:
-    """Every parameter on every rank meanwhile: for calls that go past ``forward``, as generation does.
-
-    All ranks enter together. Takes the memory of the gathered weights (bf16 on GPUs).
-    """
-    from torch.distributed.fsdp import FSDPModule
-
-    units: list[Any] = [module for module in model.modules() if isinstance(module, FSDPModule)]
-    for unit in units:
-        unit.set_reshard_after_forward(False, recurse=False)
-        unit.unshard()
-    try:
-        yield
-    finally:
-        for unit in units:
-            unit.reshard()
-            unit.set_reshard_after_forward(True, recurse=False)

@@ -191,7 +191,7 @@ def test_workers_look_for_the_folder_and_at_the_code(tmp_path, monkeypatch):
     (tmp_path / "token").touch()
     ticket = Ticket(str(tmp_path), "token", (), versions())
     admit(ticket)
-    with pytest.raises(ValueError, match="has fisherprep's code .* expected another"):
+    with pytest.raises(ValueError, match=r"has fisherprep's code .* expected another"):
         admit(replace(ticket, versions=(("fisherprep's code", "another"),)))
     (tmp_path / "token").unlink()
     with pytest.raises(ValueError, match="does not see the command's work folder"):

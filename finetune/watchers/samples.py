@@ -92,7 +92,6 @@ class Samples(Watcher):
                 self._write(folder, said)
 
     def _converse(self, model: LMModel) -> list[tuple[Sample, np.ndarray, np.ndarray]]:
-        from finetune.parallel import whole
         from finetune.prompt import SILENCE_TOKENS
         from finetune.talk import converse
 
@@ -100,8 +99,7 @@ class Samples(Watcher):
         users = np.tile(np.asarray(SILENCE_TOKENS)[None, :, None], (len(self._samples), 1, longest))
         for place, sample in enumerate(self._samples):
             users[place, :, : sample.user.shape[1]] = sample.user
-        with whole(model):
-            reply = converse(model, users, [sample.prompt for sample in self._samples])
+        reply = converse(model, users, [sample.prompt for sample in self._samples])
         lengths = [sample.user.shape[1] for sample in self._samples]
         return [
             (s, reply.text[i, :n], reply.audio[i, :, :n])
