@@ -128,7 +128,6 @@ def _ready(
         # the ring has the weights' type (fp32 where they learn), keys under autocast have bf16
         return complete(cache, k.to(cache.cache.dtype), v.to(cache.cache.dtype), exec_mask)
 
-    _gather_where_sharded(model)
     model.eval()
     model.dep_q = NUM_CODEBOOKS
     ring.complete = complete_in_any_dtype
@@ -137,7 +136,8 @@ def _ready(
     for attention in attentions:
         attention.context = min(attention.context or frames, frames)
     try:
-        yield
+        with _gathered_where_sharded(model):
+            yield
     finally:
         ring.complete = complete
         model.train(was[0])
@@ -148,14 +148,22 @@ def _ready(
             attention.context = context
 
 
-def _gather_where_sharded(model: torch.nn.Module) -> None:
-    """Have FSDP bring the weights together for the entries that ``LMGen`` calls, as it does for ``forward``."""
+@contextlib.contextmanager
+def _gathered_where_sharded(model: torch.nn.Module) -> Iterator[None]:
+    """Have FSDP bring the weights together for the entries that ``LMGen`` calls, as it does for ``forward``.
+
+    Meanwhile only: ``forward`` calls them too, and FSDP would take the weights apart again in its midst.
+    """
     from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 
-    sharded = isinstance(model, FSDPModule)
-    for entry in ("forward_text", "forward_depformer"):
-        if sharded and entry not in vars(model):  # once registered, it is the object's own
-            register_fsdp_forward_method(model, entry)
+    entries = ("forward_text", "forward_depformer") if isinstance(model, FSDPModule) else ()
+    for entry in entries:
+        register_fsdp_forward_method(model, entry)
+    try:
+        yield
+    finally:
+        for entry in entries:
+            del vars(model)[entry]  # the object's own, before the class's
 
 
 @contextlib.contextmanager
