@@ -96,7 +96,7 @@ def evaluate(
 
     checkpoint = best_checkpoint(run) if best else state.newest(run)
     device = pick_device(config.device)
-    need = ("moshi", "tokenizer", "mimi") if turns else ("moshi", "tokenizer")
+    need = ("moshi", "tokenizer", *(("mimi",) if turns else ()))
     base = open_base(config.model.checkpoint, need)
     sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
     if not sources:
@@ -126,7 +126,8 @@ def _set_exam(
     begins_word = word_starts(base.tokenizer())
     tasks = {name: choose(source, turns, begins_word) for name, source in sources.items()} if turns else {}
     tasks = {name: found for name, found in tasks.items() if found}
-    return _Exam(config, base, sources, tasks, begins_word, _decoder(base, device) if tasks else None, batch_size)
+    decode = _decoder(base, device) if tasks and not base.files.toy else None  # a toy codec's sound is no speech
+    return _Exam(config, base, sources, tasks, begins_word, decode, batch_size)
 
 
 def _decoder(base: BaseModel, device: torch.device) -> Decode:

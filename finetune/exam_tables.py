@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from finetune.heldout import Losses
+from finetune.turns.heard import EARS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,29 +64,26 @@ def sensitivity(split: str, before: dict[str, Any], after: dict[str, Any]) -> Ta
 
 
 def turn_taking(result: dict[str, Any]) -> Table:
-    """Turn-taking as both ears hear it: the people of the recordings, base, fine-tuned."""
+    """Turn-taking as each ear hears it: the people of the recordings, base, fine-tuned."""
     from finetune.turns.scores import METRICS
 
     title = f"turn-taking ({result['split']}), generated"
     if result["toy"]:
-        title += "; TOY weights: these numbers say nothing about speech"
-    table = _table(
-        title,
-        ("dataset", "moment", "metric", "better"),
-        ("n", *(f"{ear}: {who}" for ear in ("text", "audio") for who in ("people", "base", "tuned"))),
-    )
-    for name, after in result["turns"]["fine_tuned"].items():
+        title += "; TOY weights: says nothing about speech, and is heard by its text alone"
+    outcomes = result["turns"]["fine_tuned"]
+    ears = [ear for ear in EARS if any(ear in values for values in outcomes.values())]
+    columns = [f"{ear}: {who}" for ear in ears for who in ("people", "base", "tuned")]
+    table = _table(title, ("dataset", "metric", "better"), ("n", *columns))
+    for name, after in outcomes.items():
         before = result["turns"]["base"][name]
         shown = name
         for (kind, metric), better in METRICS.items():
-            ears = {ear: (values["people"], before[ear]["model"], values["model"]) for ear, values in after.items()}
-            if not any(kind in who for whos in ears.values() for who in whos):
+            whos = [who for ear in ears for who in (after[ear]["people"], before[ear]["model"], after[ear]["model"])]
+            count = next((int(who[kind]["moments"] or 0) for who in whos if kind in who), None)
+            if count is None:
                 continue
-            count = next(int(who[kind]["moments"]) for whos in ears.values() for who in whos if kind in who)
-            cells = [
-                _number(who.get(kind, {}).get(metric)) for ear in ("text", "audio") for who in ears.get(ear, ({},) * 3)
-            ]
-            table.add_row(shown, kind, metric, better, str(count), *cells)
+            cells = [_number(who.get(kind, {}).get(metric)) for who in whos]
+            table.add_row(shown, f"{kind} {metric}", better, str(count), *cells)
             shown = ""
         table.add_section()
     return table

@@ -22,6 +22,8 @@ from finetune.evaluate import main as evaluate
 from finetune.report import main as report
 from finetune.run import main as run
 from finetune.sensitivity import shuffled_prompts
+from finetune.turns.moments import Moment
+from finetune.turns.talks import Talk, Task, heard_by_audio
 from finetune.watch import StepReport
 from finetune.watchers.report import _plain
 from finetune.watchers.speed import Cost
@@ -195,7 +197,7 @@ def test_an_evaluation_has_three_tables(watched: Path) -> None:
         rise = saved["prompts"][model]["talk"]
         assert rise["rise"]["loss"] == pytest.approx(rise["shuffled"]["loss"] - rise["right"]["loss"])
         heard = saved["turns"][model]["talk"]
-        assert set(heard) == {"text", "audio"}
+        assert set(heard) == {"text"}, "a toy codec's sound is no speech"
         people = heard["text"]["people"]
         assert set(people) == {"turn", "pause", "backchannel", "interruption"}
         assert people["turn"]["takeover"] == 1.0 and people["pause"]["takeover"] == 0.0
@@ -204,6 +206,27 @@ def test_an_evaluation_has_three_tables(watched: Path) -> None:
     assert saved["losses"]["base"] != saved["losses"]["fine_tuned"]
     invoke(report, str(watched))
     assert "## Evaluation on valid" in (watched / "report.md").read_text()
+
+
+def test_a_talk_is_heard_by_its_decoded_sound_too(talking: TalkingWorld) -> None:
+    rows = np.full((17, 125), 3)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(1920 * 200)
+    moment = Moment("turn", 10.0, 10.0, 10.0, 13.0)
+    task = Task("talk", None, "b", moment)  # type: ignore[arg-type]  # the call itself is not asked
+    rows[1, :62] = 1  # the person: loud before, silent from 5 s on, but for one second
+    rows[1, 75:88] = 1
+    audio = np.zeros((8, 63), dtype=np.int64)
+    audio[0, 25:50] = 1  # the model: two seconds
+
+    def decode(codes: np.ndarray) -> np.ndarray:
+        return noise[: codes.shape[1] * 1920] * np.repeat(codes[0] == 1, 1920)
+
+    talk = Talk(task, rows, 62, np.full(63, 3), audio)
+    said, person = heard_by_audio(talk, decode, lambda token: True)
+    ((start_s, end_s),) = said.stretches
+    assert start_s == pytest.approx(10.0 + 25 / 12.5, abs=0.03) and end_s == pytest.approx(14.0, abs=0.03)
+    ((start_s, end_s),) = person.stretches
+    assert start_s == pytest.approx(10.0 + 13 / 12.5, abs=0.03) and end_s == pytest.approx(10 + 26 / 12.5, abs=0.03)
 
 
 def test_an_evaluation_is_the_same_twice(watched: Path) -> None:

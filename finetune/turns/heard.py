@@ -14,6 +14,9 @@ from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, MASKED, TEXT_EPAD, T
 
 Span = tuple[float, float]
 
+EARS = ("text", "audio")
+"""What is heard: the words of the text row; the level of the decoded codes."""
+
 PAUSE_S = 0.3
 """Silence that ends a stretch of speech; shorter ones are within an utterance (a stop consonant, a slow word)."""
 SHORTEST_S = 0.1

@@ -36,7 +36,7 @@ METRICS: dict[tuple[str, str], str] = {
     ("turn", "latency_s"): "lower",
     ("pause", "takeover"): "lower",
     ("backchannel", "takeover"): "lower",
-    ("backchannel", "per_s"): "near people's",
+    ("backchannel", "per_s"): "as people",
     ("backchannel", "jsd"): "lower",
     ("interruption", "takeover"): "higher",
     ("interruption", "latency_s"): "lower",

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 Decode = Callable[[np.ndarray], np.ndarray]
 """Codes ``[8, T]`` to samples ``[N]`` at 24 kHz."""
 
-EARS = ("text", "audio")
 HISTORY_S = 20.0
 """Of the call before the moment."""
 LEVEL_S = 4.0
