@@ -130,7 +130,7 @@ def read_claim(text: str) -> Claim:
 
 
 def _in_first_person(words: Sequence[str]) -> list[str]:
-    """``your brother told you`` as "my brother told me"; "no longer" as "not anymore", "driver's license" as "license"."""
+    """``your brother told you`` as "my brother told me"; "no longer" as "not anymore"; a driver's license is one."""
     turned = []
     for at, word in enumerate(words):
         before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
@@ -261,8 +261,8 @@ def unsaid(claim: Claim, said: Said) -> str | None:
 
 
 _GENERAL = word_set(
-    "food foods cuisine dish dishes music song songs film films movie movies show shows program book books reading game "
-    "games holiday sport sports language baby hobby dog breed season family people"
+    "food foods cuisine dish dishes music song songs film films movie movies show shows program book books reading "
+    "game games holiday sport sports language baby hobby dog breed season family people"
 )
 
 
@@ -279,7 +279,8 @@ def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
     if word not in _GENERAL:
         return False
     said = [w for w in claim.words if w != word and (w in claim.hard or any(n.word == w for n in claim.names))]
-    beside = claim.words[at - 1] in said or "favorite" in claim.words or word == "reading"
+    narrows = claim.words[at + 1 : at + 2] and claim.words[at + 1] in said
+    beside = (claim.words[at - 1] in said and not narrows) or "favorite" in claim.words or word == "reading"
     return beside and bool(said) and all(any_proves(spoken, w) for w in said)
 
 
@@ -297,11 +298,14 @@ def _stood_for(word: str, claim: Claim, said: Said) -> bool:
     return not any(stem(other) in special for special in kinds for other in said.words)
 
 
+_PARTICIPLES = (IRREGULAR_PAST - {"got"}) | word_set("put cut hit let set hurt been gone done")
+
+
 def _lightly_said(word: str, said: Said) -> bool:
     """Whether a light verb was said in a verb's place ("does soccer": plays)."""
     light = LIGHT_FOR.get(stem(word), frozenset())
     return any(
-        stem(a) in light and not (a in ("have", "has") and (b in IRREGULAR_PAST - {"got"} or b.endswith(("ed", "en"))))
+        stem(a) in light and not (a in ("have", "has") and (b in _PARTICIPLES or b.endswith(("ed", "en"))))
         for clause in said.clauses
         for a, b in itertools.zip_longest(clause.words, clause.words[1:], fillvalue="")
     )
@@ -329,7 +333,7 @@ def _supported(claim: Claim, said: Said) -> bool:
         verbs = [
             "want" if pair in _WISHES else stem(pair[1])
             for pair in itertools.pairwise(("", *clause.words))
-            if pair[1] != "work" or (pair[0] == "i" and not elliptic)
+            if (pair[1] != "work" or (pair[0] == "i" and not elliptic)) and (pair[1] != "own" or pair[0] == "i")
         ]
         liked = any(verb in LIKINGS for verb in verbs) and not any(clause.subject == OWN for clause in near)
         if liked and claim.hard and words.isdisjoint(PLEASING):

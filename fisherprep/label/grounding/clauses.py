@@ -237,8 +237,8 @@ def _subject_at(words: Sequence[str], at: int) -> str | None:
         begins = at == 0 or before in BOUNDARIES | LEADS
         return OTHER if word != "people" or begins or after in THIRD_VERBS | AUXILIARIES or _past(after) else None
     if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
-        after = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
-        if after and (after[0] in THIRD_VERBS or _past(after[0])):
+        rest = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
+        if rest and (rest[0] in THIRD_VERBS or _past(rest[0])):
             return OTHER
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC

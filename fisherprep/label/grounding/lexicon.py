@@ -1,8 +1,8 @@
 """Closed word lists of the grounding rules, for American telephone talk. Everything is lower case.
 
 ``STOP`` words carry no fact. ``SOFT`` words are those with which a sentence is turned into the second person (enjoy,
-work,
-usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be said.
+work, usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be
+said.
 """
 
 from __future__ import annotations
@@ -14,34 +14,31 @@ def word_set(text: str) -> frozenset[str]:
 
 
 STOP = word_set("""
-a an the this that these those some any all both each every either another other such same own you your yours yourself i
-me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what where
-when why how there here am is are was were be been being do does did doing done have has had having will would shall
-should can could may might must ought of in on at by for from to into onto with without within about as than then so and
-or but nor if because since while until though although though's after before during over under up down out off through
-between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
-too
-only even still instead very really quite pretty rather more most much many few several lot lots bit little less least
-again ever always often sometimes usually yet already now currently today once one's etc like kind sort
-used uh um mhm er ah oh well yeah yes okay ok sure please thanks
+a an the this that these those some any all both each every either another other such same own you your yours yourself
+i me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what
+where when why how there here am is are was were be been being do does did doing done have has had having will would
+shall should can could may might must ought of in on at by for from to into onto with without within about as than
+then so and or but nor if because since while until though although though's after before during over under up down
+out off through between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re
+ve m just also too only even still instead very really quite pretty rather more most much many few several lot lots
+bit little less least again ever always often sometimes usually yet already now currently today once one's etc like
+kind sort used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
 
 SOFT = word_set("""
 enjoy like love prefer favor appreciate value care hope want wish need believe think feel consider find see view know
-understand agree disagree say mention describe express share discuss talk tell admit recall remember learn
-get go come make take give keep put let use try start begin become end turn stay remain continue bring spend hold
-live reside move relocate settle work own have raise grow bear born originate base employ serve act help look seem
-appear call name know happen mean deal handle manage
-dislike hate despise avoid mind worry concern bother
-thing something anything everything stuff way time place people person someone anyone everyone part type kind reason lot
-life day year month week age old young new good great nice fine big small large long short early late whole main
-currently recently previously formerly originally generally mostly mainly primarily frequently regularly occasionally
-rarely seldom especially particularly actually simply truly deeply highly strongly strong personally away back
-ago later soon daily every former previous past current fond fan avid big enthusiastic interested interest passionate
-certain different various important opinion view concerned able willing
-job profession occupation career living home hobby activity experience
-prefer favorite around approximately nearly almost roughly least per
-yourself own describe include involve relate regard free spare lately nowadays originally ago total
+understand agree disagree say mention describe express share discuss talk tell admit recall remember learn get go come
+make take give keep put let use try start begin become end turn stay remain continue bring spend hold live reside move
+relocate settle work own have raise grow bear born originate base employ serve act help look seem appear call name
+know happen mean deal handle manage dislike hate despise avoid mind worry concern bother thing something anything
+everything stuff way time place people person someone anyone everyone part type kind reason lot life day year month
+week age old young new good great nice fine big small large long short early late whole main currently recently
+previously formerly originally generally mostly mainly primarily frequently regularly occasionally rarely seldom
+especially particularly actually simply truly deeply highly strongly strong personally away back ago later soon daily
+every former previous past current fond fan avid big enthusiastic interested interest passionate certain different
+various important opinion view concerned able willing job profession occupation career living home hobby activity
+experience prefer favorite around approximately nearly almost roughly least per yourself own describe include involve
+relate regard free spare lately nowadays originally ago total
 """)
 
 NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot instead")
@@ -203,7 +200,8 @@ IRREGULAR = {
         "say": "said", "spend": "spent", "lose": "lost", "meet": "met", "pay": "paid", "bring": "brought",
         "build": "built", "fight": "fought", "fall": "fell fallen", "hear": "heard", "hold": "held", "sleep": "slept",
         "stand": "stood", "understand": "understood", "win": "won", "wear": "wore worn", "send": "sent",
-        "become": "became", "bite": "bit bitten", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
+        "become": "became", "bite": "bit bitten", "catch": "caught", "bear": "born bore", "child": "children",
+        "person": "people",
         "man": "men", "woman": "women", "wife": "wives", "life": "lives", "foot": "feet", "tooth": "teeth",
         "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
         "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",
@@ -213,24 +211,24 @@ IRREGULAR = {
 }  # fmt: skip
 
 KIN = word_set("""
-wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son daughter kid kids child
-children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
-grandchildren
-grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
-boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws inlaws law stepson
-stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
-dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
+wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son
+daughter kid kids child children boy boys girl girls baby grandmother grandma grandfather grandpa grandson
+granddaughter grandchild grandchildren grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate
+neighbor neighbors boss coworker boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor
+family in-laws inlaws law stepson stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw
+brotherinlaw motherinlaw fatherinlaw dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner
+manager
 """)
 KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""
 
 THIRD_VERBS = word_set("""
 is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told
-wants
-wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
-hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
-studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
-are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want run own
+wants wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes
+smoked hates hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never
+always just studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't
+isn't wasn't are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want
+run own
 """)
 OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
 PRONOUNS = OTHERS

@@ -61,7 +61,9 @@ LICENSES = {
         "have get my our own buy adopt raise with keep mine ours give collect there no take suffer lose rescue expect "
         "name we"
     ),
-    "live": word_set("live reside be am is are 's stay home house rent own buy move apartment condo here from place settle"),
+    "live": word_set(
+        "live reside be am is are 's stay home house rent own buy move apartment condo here from place settle"
+    ),
     "own": word_set("own have get buy my our mine ours run open start collect"),
     "make": word_set(_MAKING),
     "get": word_set("get receive win buy have give take adopt pick go be become"),
@@ -80,8 +82,8 @@ LICENSES = {
     "leave": word_set("leave quit go move retire stop"),
     "raise": word_set("raise grow bring kid child boy girl"),
     "love": word_set(
-        "love like favorite crazy big huge fan great best addict enjoy fun adore into good wonderful passion passionate "
-        "live beautiful nice miss always stand tire"
+        "love like favorite crazy big huge fan great best addict enjoy fun adore into good wonderful passion "
+        "passionate live beautiful nice miss always stand tire"
     ),
     "hate": DISLIKING,
     "dislike": DISLIKING,
@@ -123,7 +125,7 @@ class Predicate:
 
 
 def predicate_of(clause: Clause) -> Predicate | None:
-    """The first verb that is no auxiliary; a form of "be" where nothing else follows it. None where it cannot be told."""
+    """The first verb that is no auxiliary; a form of "be" where nothing else follows it; None if it cannot be told."""
     words = clause.words
     at = _after_subject(words)
     if at is None:
@@ -167,6 +169,8 @@ def _after_subject(words: Sequence[str]) -> int | None:
             continue
         if word in THIRD_VERBS or word in _HELPERS or _is_past(word) or (word.endswith("s") and words[at - 1] in KIN):
             return at if word != "'s" or words[at + 1 : at + 2] not in (("name",),) else None
+        if words[at - 1] in KIN and words[at - 1].endswith(("s", "children")) and word.isalpha() and word not in STOP:
+            return at
     return None
 
 
@@ -217,7 +221,7 @@ def _akin(a: str, b: str) -> bool:
 
 def _by_another(clause: Clause, found: Predicate, said: Said) -> str | None:
     """Whether the verb was said, but only of somebody else ("you taught her" for "she taught me")."""
-    verb = stem(found.verb)
+    verb = _lemma(found.verb)
     if verb in ("be", "have", "get", "go", "do", "know", "think", "live", "like", "love", "work") or found.passive:
         return None
     saying = [c for c in said.clauses if any(stem(w) == verb and w not in KIN for w in c.words)]
@@ -360,7 +364,7 @@ def _in_passing(clause: Clause, at: int) -> bool:
 
 
 def _loosely_bound(claim: Claim, said: Said) -> str | None:
-    """Complements that the cited words bind otherwise: "since college" for in it, "a building inspector" for a builder."""
+    """Complements that the cited words bind otherwise: "since college" for in it, "a building inspector": builder."""
     for before, word in zip(claim.words, claim.words[1:], strict=False):
         leads = [
             c.words[at - 1] if at else ""
@@ -456,9 +460,9 @@ def _mood_differs(claim: Claim, said: Said) -> str | None:
         return "contradicted" if any(proves(w, claim.words[1]) for w in asked) else None
     if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
         return "contradicted"
-    if ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words):
-        if not any(c.used_to for c in said.clauses) and not any(_told_as_past(c) for c in said.clauses):
-            return "contradicted"
+    formerly = ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words)
+    if formerly and not any(c.used_to or _told_as_past(c) for c in said.clauses):
+        return "contradicted"
     ages = [
         c for c in said.clauses for n in claim.numbers if any(not r.values.isdisjoint(n.values) for r in runs(c.words))
     ]
