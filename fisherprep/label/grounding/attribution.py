@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from fisherprep.label.grounding.bonds import loosely_bound
 from fisherprep.label.grounding.claims import Claim
-from fisherprep.label.grounding.clauses import GENERIC, NEUTRAL, OTHER, OWN, Clause
+from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import BOUNDARIES, IRREGULAR_PAST, KIN, SOFT, STOP, word_set
 from fisherprep.label.grounding.licences import FREE, LICENSES, OF_THE_SPEAKER
@@ -27,6 +27,7 @@ from fisherprep.label.grounding.predicate import (
     predicate_of,
     verbless,
 )
+from fisherprep.label.grounding.subjects import GENERIC, NEUTRAL, OTHER, OWN
 from fisherprep.label.grounding.wording import proves, stem
 
 _AT_WORK = frozenset(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fisherprep.label.grounding.claims import Claim
-from fisherprep.label.grounding.clauses import OTHER, Clause
+from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import KIN, STOP, word_set
 from fisherprep.label.grounding.predicate import ADVERBS, HELPERS, PRESENT_BE, answers, verbless
+from fisherprep.label.grounding.subjects import OTHER
 from fisherprep.label.grounding.wording import proves, stem
 
 _DOING = HELPERS | ADVERBS | word_set("i we and") | {""}

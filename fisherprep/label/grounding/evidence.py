@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.grounding.clauses import ASKED, NEUTRAL, Clause, clauses
+from fisherprep.label.grounding.clauses import Clause, clauses
 from fisherprep.label.grounding.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
+from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
 from fisherprep.label.grounding.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")

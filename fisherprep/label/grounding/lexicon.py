@@ -24,7 +24,6 @@ ve m just also too only even still instead very really quite pretty rather more 
 bit little less least again ever always often sometimes usually yet already now currently today once one's etc like
 kind sort used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
-
 SOFT = word_set("""
 enjoy like love prefer favor appreciate value care hope want wish need believe think feel consider find see view know
 understand agree disagree say mention describe express share discuss talk tell admit recall remember learn get go come
@@ -40,7 +39,6 @@ various important opinion view concerned able willing job profession occupation 
 experience prefer favorite around approximately nearly almost roughly least per yourself own describe include involve
 relate regard free spare lately nowadays originally ago total
 """)
-
 NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot instead")
 AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
@@ -50,7 +48,6 @@ ENDING = word_set("retire quit stop")
 BEING = word_set("am is are was were been 's")
 WITHOUT_POLARITY = word_set("quit stop avoid refuse lack rarely seldom only miss former formerly except unable less")
 """Where one of these stands, words agree whether denied or not."""
-
 EQUAL = tuple(
     tuple(group.split())
     for group in """
@@ -160,7 +157,6 @@ quilt quilting
 """.strip().splitlines()
 )
 """Words of which each says as much as the others."""
-
 BROADER = {
     general: frozenset(special.split())
     for general, special in {
@@ -186,7 +182,6 @@ BROADER = {
     }.items()
 }  # fmt: skip
 """General words, and the special ones that prove them; never the other way round."""
-
 IRREGULAR = {
     form: base
     for base, forms in {
@@ -209,7 +204,6 @@ IRREGULAR = {
     }.items()
     for form in forms.split()
 }  # fmt: skip
-
 KIN = word_set("""
 wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son
 daughter kid kids child children boy boys girl girls baby grandmother grandma grandfather grandpa grandson
@@ -221,7 +215,6 @@ manager
 """)
 KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""
-
 THIRD_VERBS = word_set("""
 is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told
 wants wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes
@@ -274,30 +267,9 @@ FILLED = (
     "let me see", "you see", "nothing but", "no matter",
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
-
 PAST_FORMS = {
     "have": "had", "live": "lived", "work": "worked", "are": "was were", "own": "owned", "play": "played",
     "teach": "taught", "drive": "drove", "smoke": "smoked", "study": "studied", "run": "ran", "attend": "attended",
     "coach": "coached", "manage": "managed", "collect": "collected",
 }  # fmt: skip
 """Present verbs of facts that the past tense does not prove."""
-
-LIVE, ORIGIN, VISIT, FROM = "live", "origin", "visit", "from"
-PLACE_VERBS = {
-    "live": LIVE, "reside": LIVE, "settle": LIVE, "move": LIVE, "relocate": LIVE, "locate": LIVE, "call": LIVE,
-    "base": LIVE, "stay": LIVE, "grow": ORIGIN, "raise": ORIGIN, "bear": ORIGIN, "originally": ORIGIN,
-    "native": ORIGIN, "visit": VISIT, "travel": VISIT, "vacation": VISIT, "trip": VISIT, "go": VISIT, "tour": VISIT,
-    "cruise": VISIT, "drive": VISIT, "fly": VISIT, "from": FROM,
-}  # fmt: skip
-"""What a verb (as a stem) says of the place after it."""
-PLACE_AGREES = {
-    LIVE: {LIVE, FROM}, ORIGIN: {ORIGIN, FROM}, VISIT: {VISIT}, FROM: {LIVE, ORIGIN, FROM},
-}  # fmt: skip
-LOCATING = word_set("in from near to at around outside of through")
-
-SAME_NAMES = (
-    {"tv", "television"}, {"us", "usa", "america", "states"}, {"la", "angeles"}, {"dc", "washington"},
-    {"uk", "england", "britain"}, {"nyc", "york"}, {"philly", "philadelphia"}, {"vegas", "las"}, {"christmas", "xmas"},
-    {"mom", "mother"}, {"dad", "father"}, {"grandma", "grandmother"}, {"phd", "doctorate"}, {"iraq", "iraqi"},
-    {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
-)  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fisherprep.label.grounding.claims import Claim
-from fisherprep.label.grounding.clauses import OTHER, Clause
+from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import SUPPOSING, word_set
 from fisherprep.label.grounding.licences import forms_of
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.predicate import ADVERBS, BE, PREPOSITIONS, adverb, is_past, verbless
+from fisherprep.label.grounding.subjects import OTHER
 from fisherprep.label.grounding.wording import proves, stem
 
 _NEGATIONS = word_set(

@@ -1,8 +1,7 @@
-"""The verb of a fact: whether it was said of the fact's subject, in that tense, with that object's clause.
+"""The verb of one clause of a fact: which word it is, its tense and voice.
 
-The other rules look for each word of a fact by itself. Here the fact is read as subject, verb and complement: a common
-verb ("have", "live", "make") may stand for another one only if that licenses it, the one who does it must be the one
-who was said to do it, and the present is not proved by the past.
+The other rules look for each word of a fact by itself; `attribution`, `mood` and `bonds` read it as subject, verb and
+complement.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fisherprep.label.grounding.clauses import NEUTRAL, Clause
+from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import AUXILIARIES, BEING, IRREGULAR_PAST, KIN, STOP, THIRD_VERBS, word_set
+from fisherprep.label.grounding.subjects import NEUTRAL
 from fisherprep.label.grounding.wording import stem
 
 BE = BEING | word_set("be being 're 'm")
