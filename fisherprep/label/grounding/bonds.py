@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import KIN, STOP, word_set
 from fisherprep.label.grounding.predicate import ADVERBS, HELPERS, PRESENT_BE, answers, verbless
-from fisherprep.label.grounding.subjects import OTHER
+from fisherprep.label.grounding.subjects import OTHER, OWN
 from fisherprep.label.grounding.wording import proves, stem
 
 _DOING = HELPERS | ADVERBS | word_set("i we and") | {""}
@@ -37,7 +40,9 @@ def loosely_bound(claim: Claim, said: Said) -> str | None:
             return "place_not_said"
     if ("about", "to") in zip(claim.words, claim.words[1:], strict=False) and not any(c.supposed for c in said.clauses):
         return "contradicted"
-    if _about_another_thing(claim, said):
+    if _about_another_thing(claim, said) or _at_another_time(claim, said):
+        return "not_supported"
+    if ("get", "up") in itertools.pairwise(claim.words) and _RISING.isdisjoint([*said.words, *_asked(said)]):
         return "not_supported"
     if (elsewhere := _elsewhere(claim, said)) is not None:
         return elsewhere
@@ -58,11 +63,37 @@ def _only_on_the_way(place: str, said: Said) -> bool:
     return bool(leads) and all(lead[1:] == ("to",) and lead[0] in _WAYS for lead in leads)
 
 
+def been_ever_since(words: Sequence[str]) -> bool:
+    """``i've been in phoenix ever since``: one lives there."""
+    return "been" in words and not {"have", "has"}.isdisjoint(words) and not _LASTING.isdisjoint(words)
+
+
+_LASTING = word_set("ever years months always")
+
+
+def _at_another_time(claim: Claim, said: Said) -> bool:
+    """Whether "all day" or "every night" was said of something else that the speaker does."""
+    for pair in itertools.pairwise(claim.words):
+        if pair[0] not in ("all", "every") or pair[1] not in _TIMES:
+            continue
+        then = [c for c in said.clauses if pair in itertools.pairwise(c.words)]
+        of = [c for c in said.clauses if any(proves(w, key) for w in c.words for key in claim.hard)]
+        if then and of and not any(c in of for c in then) and all(c.subject == OWN and len(c.words) > 3 for c in then):
+            return True
+    return False
+
+
+_TIMES = word_set("day night morning evening week weekend month year summer winter")
+
+
 def _done(head: str, clause: Clause) -> bool:
     """Whether the speaker is said to do what makes them so ("i teach": a teacher; not "a sore arm from pitching")."""
     retired = "retire" in map(stem, clause.words)
     return any(
-        proves(w, head) and (w != head or head.endswith("ed")) and (retired or w in KIN or before in _DOING)
+        proves(w, head)
+        and (w != head or head.endswith("ed"))
+        and (retired or w in KIN or before in _DOING)
+        and (w not in KIN or stem(w) != stem(head))
         for before, w in zip(("", *clause.words), clause.words, strict=False)
     )
 
@@ -92,21 +123,38 @@ def _not_predicated(claim: Claim, said: Said) -> str | None:
         or claim.words[2].endswith("ing")
     ):
         return None
-    return None if any(_predicated(head, said) for head in heads) else "not_supported"
+    studied = not _STUDIES.isdisjoint(map(stem, claim.words))
+    return None if any(_predicated(head, studied, said) for head in heads) else "not_supported"
 
 
-def _predicated(head: str, said: Said) -> bool:
+def _predicated(head: str, studied: bool, said: Said) -> bool:
     """Whether a clause says of the speaker that they are so, or do what makes them so (teaches: a teacher)."""
     clauses = [c for c in said.clauses if c.subject != OTHER and any(proves(w, head) for w in c.words)]
     if not clauses:
         return True
     for c in clauses:
-        if not _RELATED.isdisjoint(map(stem, c.words)) or not _RELATED.isdisjoint(c.words) or verbless(c):
+        if _relates(c, studied) or verbless(c):
             if not _modifier_only(head, c):
                 return True
         elif _done(head, c):
             return True
     return False
+
+
+def _asked(said: Said) -> list[str]:
+    return [word for question in said.questions for word in question.turn]
+
+
+def _relates(clause: Clause, studied: bool) -> bool:
+    """Whether a clause says what somebody is; "i've got" says what they have, and a degree is not yet a trade."""
+    forms = {*map(stem, clause.words), *clause.words} & _RELATED
+    if ("have", "got") in itertools.pairwise(clause.words):
+        forms -= {"get", "have"}
+    return bool(forms) and (studied or _STUDIES.isdisjoint(map(stem, clause.words)))
+
+
+_STUDIES = frozenset(map(stem, word_set("degree study major student graduate")))
+_RISING = word_set("up wake waking woke rise early")
 
 
 def any_said(word: str, said: Said) -> bool:
@@ -160,7 +208,7 @@ def _resides(clause: Clause, at: int, verb: str) -> bool:
         return arrived
     if lead == "from" and (arrived or past_only):
         return False
-    return not past_only and (verbless(clause) or not _RESIDING.isdisjoint(words))
+    return been_ever_since(words) or (not past_only and (verbless(clause) or not _RESIDING.isdisjoint(words)))
 
 
 def _modifier_only(head: str, clause: Clause) -> bool:

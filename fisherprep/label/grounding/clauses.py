@@ -108,7 +108,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if _not_yet(found[-1]) or _follows_from_if(found) or _goes_on_supposing(found):
+            if _not_yet(found) or _follows_from_if(found) or _goes_on_supposing(found):
                 found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
@@ -145,10 +145,11 @@ def _just_after_no(words: Sequence[str], at: int) -> bool:
     )
 
 
-def _not_yet(clause: Clause) -> bool:
+def _not_yet(found: Sequence[Clause]) -> bool:
     """``before i'm forty``."""
-    words = clause.words
-    return words[0] in ("before", "until") and not {"am", "are", "turn", "get"}.isdisjoint(words)
+    words = found[-1].words
+    after = len(found) > 1 and found[-2].words == ("before",)
+    return (after or words[0] in ("before", "until")) and not {"am", "are", "turn", "get"}.isdisjoint(words)
 
 
 def _cannot(words: Sequence[str]) -> bool:

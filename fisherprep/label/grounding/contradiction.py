@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fisherprep.label.grounding.bindings import FROM, LIVE, ORIGIN, PLACE_AGREES, PLACE_VERBS, VISIT
+from fisherprep.label.grounding.bonds import been_ever_since
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
@@ -184,10 +185,16 @@ def _tense_differs(clause: Clause, found: Clause) -> bool:
     verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
     verb = "are" if verb in ("am", "is") else verb
     never = "never" in found.words and clause.denied
-    if verb is None or never or "been" in clause.words:
+    if verb is None or never or "been" in clause.words or (verb == "have" and _bore(found)):
         return False
     past = word_set(PAST_FORMS[verb]) | ({"was"} if verb in _TRADES and verb not in found.words else frozenset())
     return not past.isdisjoint(found.words) and not _still(found, verb)
+
+
+def _bore(clause: Clause) -> bool:
+    """Whether somebody "had twins": they have them still."""
+    at = clause.words.index("had") if "had" in clause.words else -1
+    return at >= 0 and any(proves(word, "child") for word in clause.words[at + 1 : at + 4])
 
 
 def _still(clause: Clause, verb: str) -> bool:
@@ -212,7 +219,13 @@ def _bond(words: Sequence[str], place: str) -> str | None:
     at = next((i for i, word in enumerate(words) if says(word, place)), 0)
     for i in range(at - 1, max(-1, at - 8), -1):
         if words[i] in BEING and all(word in _TOWARDS or says(word, place) for word in words[i + 1 : at]):
-            return LIVE if words[i] not in ("was", "were", "been") else ORIGIN if "from" in words[i:at] else VISIT
+            return (
+                LIVE
+                if words[i] not in ("was", "were", "been") or been_ever_since(words)
+                else ORIGIN
+                if "from" in words[i:at]
+                else VISIT
+            )
         if words[i] in ("was", "were") and words[i + 1] in ("in", "at"):
             return VISIT
         if words[i] == "been" and words[i + 1] == "to":

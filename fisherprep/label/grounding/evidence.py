@@ -136,7 +136,10 @@ def _without_counts(words: Sequence[str]) -> list[str]:
 
 
 def _inquires(clause: Clause) -> bool:
-    """Whether a clause without a subject asks ("how many kids")."""
+    """Whether a clause without a subject asks ("how many kids"), or one about others ("do they sleep in the bed")."""
+    turned = clause.words[0] in AUXILIARIES and clause.words[1:2] in (("he",), ("she",), ("they",))
+    if turned and len(clause.words) > 3 and clause.words[2] not in AUXILIARIES | {"'s"}:
+        return True
     many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
     return clause.subject == NEUTRAL and (many or clause.words[0] in ("how", "what", "where", "which"))
 

@@ -201,6 +201,8 @@ IRREGULAR = {
         "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
         "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",
         "quit": "quitting", "bore": "bored boring", "own": "owned owner", "live": "living lived",
+        "blow": "blew blown", "tear": "tore torn", "throw": "threw thrown", "steal": "stole stolen",
+        "forget": "forgot forgotten",
     }.items()
     for form in forms.split()
 }  # fmt: skip
@@ -208,10 +210,10 @@ KIN = word_set("""
 wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son
 daughter kid kids child children boy boys girl girls baby grandmother grandma grandfather grandpa grandson
 granddaughter grandchild grandchildren grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate
-neighbor neighbors boss coworker boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor
-family in-laws inlaws law stepson stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw
-brotherinlaw motherinlaw fatherinlaw dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner
-manager
+neighbor neighbors boss coworker boyfriend girlfriend landlord landlady fiance fiancee partner ex guy lady man woman
+teacher doctor family in-laws inlaws law stepson stepdaughter stepmother stepfather stepdad stepmom twin twins
+sisterinlaw brotherinlaw motherinlaw fatherinlaw dog cat dogs cats puppy pet pets bird horse sisters brothers sons
+daughters owner manager
 """)
 KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""

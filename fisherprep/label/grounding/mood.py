@@ -79,7 +79,9 @@ def mood_differs(claim: Claim, said: Said) -> str | None:
     if "never" in words and not no_answer and heard.isdisjoint({"never", "not", "no", "hardly", "nor"}):
         return "contradicted"
     if not denying and no_answer and claim.words[1] in claim.hard and claim.words[1] not in heard:
-        return "contradicted" if any(proves(w, claim.words[1]) for w in asked) else None
+        if any(proves(w, claim.words[1]) for w in asked) or not (claim.names or claim.numbers or _heard(claim, said)):
+            return "contradicted"
+        return None
     if denying and not disliked and not no_answer and _NEGATIONS.isdisjoint(heard) and _UNDENIED.isdisjoint(heard):
         return "contradicted"
     formerly = ("used", "to") in zip(claim.words, claim.words[1:], strict=False) or not _FORMER.isdisjoint(words)
@@ -102,6 +104,10 @@ def mood_differs(claim: Claim, said: Said) -> str | None:
     if supposing and (_MAYBE | SUPPOSING).isdisjoint(heard | asked) and _LOOKING_AHEAD.isdisjoint(heard):
         return "contradicted"
     return None
+
+
+def _heard(claim: Claim, said: Said) -> bool:
+    return any(proves(w, key) for w in said.words for key in claim.hard)
 
 
 def _only_taught_there(place: str, said: Said) -> bool:

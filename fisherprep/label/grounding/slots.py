@@ -109,7 +109,7 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     if word in ("at", "for"):
         if word == "at" and phrase[0] not in _DETERMINED and phrase[-1] in PEOPLES:
             return True
-        if stem(words[at - 1]) in _CHEERING:
+        if stem(words[at - 1]) in _CHEERING or (words[at - 1] == "looking" and word == "at" and not capital):
             return False
         return strange or not BRANDS.isdisjoint(phrase) or (capital and not _of_the_calendar(phrase))
     if word == "with":

@@ -71,6 +71,8 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
         last = noun
         while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
             last += 1
+        if words[last + 1 : last + 3] == ["of", "mine"]:
+            last += 2
         for verb in (last + 1, last + 2):
             if verb < len(words) and (
                 words[verb] in THIRD_VERBS
@@ -107,6 +109,8 @@ def _past(word: str) -> bool:
 
 def _owned(words: Sequence[str], at: int, verb: int) -> bool:
     """Whether ``my daughter's`` is an object's owner ("i made my daughter's dress") and no subject."""
+    if words[verb : verb + 2] == ["'s", "side"]:
+        return True
     if words[verb] != "'s" or not at or verb + 1 >= len(words) or words[verb + 1] in COPULA_BEFORE:
         return False
     return words[at - 1] not in BOUNDARIES | LEADS and (
