@@ -177,7 +177,8 @@ def _past_only(claim: Claim, clause: Clause, found: Predicate, said: Said) -> st
         return None
     verb = stem(found.verb)
     near = [c for c in (_near(claim, clause, said) or said.clauses) if _same_subject(clause, c)]
-    if near and "try" not in {stem(w) for w in claim.words} and all("tried" in c.words for c in near):
+    doing = [c for c in near if _holds(c, _keys(claim, clause))]
+    if doing and "try" not in map(stem, claim.words) and all("tried" in c.words for c in doing):
         return "no_longer_so"
     if verb == "be":
         forms = [w for c in near for w in c.words if w in BE]
