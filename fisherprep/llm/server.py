@@ -166,7 +166,8 @@ class VllmServer:
                 raise ServerFailed(
                     f"{self.log_path}: the vLLM server of {self.model} is not ready after {waited:.0f} s; its last "
                     f"line: {last_line(self.log_path)!r}; expected {self.url}/health to answer within "
-                    f"{self.startup_timeout_s:g} s; read the log, and allow more time with --startup-timeout if it was still loading"
+                    f"{self.startup_timeout_s:g} s; read the log, and allow more time with --startup-timeout if it was "
+                    f"still loading"
                 )
             status.update(Text(f"starting vLLM, {waited:.0f} s: {last_line(self.log_path)}", overflow="ellipsis"))
             time.sleep(POLL_S)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.grounding.clauses import ASKED, NEUTRAL, Clause, clauses
+from fisherprep.label.grounding.clauses import Clause, clauses
 from fisherprep.label.grounding.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
+from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
 from fisherprep.label.grounding.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
@@ -135,7 +136,10 @@ def _without_counts(words: Sequence[str]) -> list[str]:
 
 
 def _inquires(clause: Clause) -> bool:
-    """Whether a clause without a subject asks ("how many kids")."""
+    """Whether a clause without a subject asks ("how many kids"), or one about others ("do they sleep in the bed")."""
+    turned = clause.words[0] in AUXILIARIES and clause.words[1:2] in (("he",), ("she",), ("they",))
+    if turned and len(clause.words) > 3 and clause.words[2] not in AUXILIARIES | {"'s"}:
+        return True
     many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
     return clause.subject == NEUTRAL and (many or clause.words[0] in ("how", "what", "where", "which"))
 

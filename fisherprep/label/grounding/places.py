@@ -10,8 +10,8 @@ from fisherprep.label.grounding.lexicon import word_set
 STATES = word_set("""
 alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois indiana
 iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri montana nebraska
-nevada hampshire jersey mexico york carolina dakota ohio oklahoma oregon pennsylvania rhode tennessee texas utah vermont
-virginia washington wisconsin wyoming
+nevada hampshire jersey mexico york carolina dakota ohio oklahoma oregon pennsylvania rhode tennessee texas utah
+vermont virginia washington wisconsin wyoming
 """)
 
 PLACES = STATES | word_set("""
@@ -25,7 +25,8 @@ germany ghana greece greenland guam guatemala guyana haiti honduras hong kong hu
 ireland israel italy jamaica japan jordan kenya korea kuwait laos latvia lebanon liberia libya lithuania luxembourg
 malaysia malta morocco nepal netherlands holland zealand nicaragua nigeria norway okinawa pakistan palestine panama
 paraguay peru philippines poland portugal puerto rico romania russia rwanda samoa saudi arabia scandinavia scotland
-senegal serbia siberia singapore slovakia slovenia somalia spain sri lanka sudan sweden switzerland syria taiwan tanzania
+senegal serbia siberia singapore slovakia slovenia somalia spain sri lanka sudan sweden switzerland syria taiwan
+tanzania
 thailand tibet tobago trinidad tunisia turkey uganda ukraine kingdom united states uruguay venezuela vietnam virgin
 wales yemen yugoslavia zambia zimbabwe middle pacific atlantic mediterranean
 akron albany albuquerque amsterdam anaheim anchorage arlington athens atlanta auckland augusta aurora austin baghdad
@@ -36,7 +37,8 @@ daytona delhi denver des moines detroit dublin duluth durham edinburgh edmonton 
 flint florence fort worth lauderdale fresno geneva glendale grand rapids greensboro greenville hamburg harlem harrisburg
 hartford havana hollywood honolulu houston huntsville independence indianapolis istanbul jackson jacksonville jerusalem
 juneau kansas city knoxville kyoto lansing laredo las vegas lexington lima little rock london long beach los angeles
-louisville lubbock madison madrid manhattan manila marietta melbourne memphis mesa miami milan milwaukee minneapolis mobile modesto
+louisville lubbock madison madrid manhattan manila marietta melbourne memphis mesa miami milan milwaukee minneapolis
+mobile modesto
 montgomery montreal moscow mumbai munich naples nashville newark norfolk oakland omaha orlando osaka oslo ottawa oxford
 palm springs paris pasadena pensacola peoria philadelphia philly phoenix pittsburgh portland prague providence queens
 raleigh reno richmond rio de janeiro riverside rochester rockford rome sacramento saint paul salem salt lake san antonio

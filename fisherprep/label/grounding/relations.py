@@ -76,7 +76,6 @@ _IMPLIED = {
     "be a kid": "childhood",
     "be little": "childhood",
     "do hair": "hairdresser stylist",
-    "pass away": "die dead death",
     "down with": "have",
     "go to college": "student study attend",
     "go to school": "student study attend",

@@ -7,6 +7,7 @@ A slot holds with and without capitals.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from fisherprep.label.grounding.common import BRANDS, CALENDAR, COMMON, KNOWN_CAPITALS, PEOPLES
@@ -24,14 +25,14 @@ def _forms(text: str) -> frozenset[str]:
 
 _PLAIN_CAPITALS = PLACES | PEOPLES | CALENDAR | KNOWN_CAPITALS
 _TASTES = _forms(
-    "like love enjoy prefer watch read listen drink eat play fan fans favorite collect support follow admire hate dislike "
-    "root interested remember saw see miss"
+    "like love enjoy prefer watch read listen drink eat play fan fans favorite collect support follow admire hate "
+    "dislike root interested remember saw see miss"
 )
 """What is liked, watched or eaten may be called by its name; whom one plays for, not."""
 _POSSESSING = _forms("drive own have buy drove bought owned got get ride want lease")
 _SLOT_ENDS = word_set(
-    "in at for to from on with by since because while when after before until during and but where who that which near as "
-    "you he she they so if every once twice full part right"
+    "in at for to from on with by since because while when after before until during and but where who that which "
+    "near as you he she they so if every once twice full part right"
 )
 _DETERMINED = word_set("a an your his her their my some any another its this that these those")
 _LOCATED = word_set("in near outside around from through of across throughout")
@@ -108,7 +109,7 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     if word in ("at", "for"):
         if word == "at" and phrase[0] not in _DETERMINED and phrase[-1] in PEOPLES:
             return True
-        if stem(words[at - 1]) in _CHEERING:
+        if stem(words[at - 1]) in _CHEERING or (words[at - 1] == "looking" and word == "at" and not capital):
             return False
         return strange or not BRANDS.isdisjoint(phrase) or (capital and not _of_the_calendar(phrase))
     if word == "with":
@@ -157,7 +158,7 @@ def _of_the_calendar(phrase: Sequence[str]) -> bool:
 
 def _is_a_school(phrase: Sequence[str]) -> bool:
     """``ohio state``, ``michigan tech``."""
-    return any(a in PLACES and b in ("state", "tech", "high") for a, b in zip(phrase, phrase[1:], strict=False))
+    return any(a in PLACES and b in ("state", "tech", "high") for a, b in itertools.pairwise(phrase))
 
 
 def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
