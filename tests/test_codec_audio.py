@@ -22,9 +22,9 @@ from fisherprep.engine import InlineEngine
 from fisherprep.loudness import channel_loudness
 
 NORMAL = Treatment(-24.0)
-TOLERANCE_LU = 0.5
-"""Loudness is taken at the file's rate: the weighting differs by 0.3 dB there at the most, and what of this noise lies
-near 4 kHz is lost in resampling."""
+TOLERANCE_LU = 0.8
+"""At 24 kHz: the gain is that of the file's rate, where the weighting differs by 0.3 dB at the most, and what of this
+noise, whose band ends nowhere, lies near 4 kHz is lost in resampling. At the file's rate it is held much closer."""
 
 
 def loudness(samples: np.ndarray, rate_hz: int) -> float:
@@ -60,10 +60,11 @@ def test_each_channel_comes_to_the_target_or_as_near_as_its_peak_allows(seed, ga
     audio = treated(samples, 8000, NORMAL)
     plain = to_codec_rate(samples, 8000)
     ceiling = 10 ** (PEAK_DBFS / 20)
-    for out, before, gain_db in zip(audio.samples, plain, audio.gains_db, strict=True):
+    for raw, out, before, gain_db in zip(samples, audio.samples, plain, audio.gains_db, strict=True):
         np.testing.assert_allclose(out, before * 10 ** (gain_db / 20), rtol=1e-5, atol=1e-7)
         assert np.abs(out).max() <= ceiling + 1e-6 and gain_db <= MAX_GAIN_DB
         held_back = np.abs(out).max() >= ceiling - 1e-4 or gain_db == MAX_GAIN_DB
+        assert held_back or loudness(raw, 8000) + gain_db == pytest.approx(-24, abs=0.1)
         assert held_back or loudness(out, 24000) == pytest.approx(-24, abs=TOLERANCE_LU)
 
 
