@@ -7,7 +7,6 @@ as the encode stage does: read, hash, decode, resample to 24 kHz, bring each cha
 from ingest, here measured before), encode. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio,
 call by call, both channels together, and is timed without any reading; it sees further back than a live encoder does,
 so agreement is measured against the plain float32 path that live encoders equal. Both are warm when they are timed.
-measured against the plain float32 path that live encoders equal. Both are warm when they are timed.
 The last line is JSON. ``x_realtime``: seconds of channel per second, end to end; ``encoder_x_realtime``: audio already
 decoded; ``semantic_agreement`` and ``all_agreement``: shares of equal codes in codebook 0 and in all.
 """

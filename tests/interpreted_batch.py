@@ -7,11 +7,11 @@ import torch
 from codec_calls import signal
 
 from fisherprep.checkpoint import locate
-from fisherprep.codec import batch, kernels, kernels_first
+from fisherprep.codec import batch, kernels, kernels_first, quantizer
 from fisherprep.codec.mimi import encode_channels, load_mimi
 
 torch.set_num_threads(1)
-batch.PIECE_FRAMES, batch.PIECES, batch.QUANTIZER_ROWS = 4, 2, 16  # several pieces, and several groups of them
+batch.PIECE_FRAMES, batch.PIECES, quantizer.QUANTIZER_ROWS = 4, 2, 16  # several pieces, and several groups of them
 tiles = kernels._tiles
 kernels_first.FIRST_ROWS, kernels._tiles = 2048, lambda *layer: (2048, *tiles(*layer)[1:])  # few programs are quick
 files = locate(sys.argv[1], ("mimi",))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fisherprep.checkpoint import locate
 from fisherprep.codec import encode as stage
-from fisherprep.codec import precision
+from fisherprep.codec import loaded, precision
 from fisherprep.codec.ahead import in_order
 from fisherprep.codec.batch import _batches
 from fisherprep.codec.mimi import encode_channels, load_mimi, stream_channels
@@ -103,11 +103,11 @@ def test_a_run_whose_batches_disagree_is_encoded_in_plain_float32(toy_checkpoint
     stage.encode(plain, str(toy_checkpoint), "cpu", InlineEngine())
     monkeypatch.setattr(precision, "_batched", batched)
     monkeypatch.setattr(Batched, "pinned", lambda self, signals: signals)
-    stage._load.cache_clear()
+    loaded.load.cache_clear()
     try:
         stage.encode(tried, str(toy_checkpoint), "cpu", ThreadEngine(2))
     finally:
-        stage._load.cache_clear()
+        loaded.load.cache_clear()
     assert ("falling back" in capsys.readouterr().err) is bool(wrong)
     for table in ("codes", "voices", "rejects"):
         assert plain.read(table).equals(tried.read(table)), table

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fisherprep.codec.quantizer import Quantizer
 from fisherprep.schema import FRAME_SAMPLES, NUM_CODEBOOKS
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ PIECES = 32
 """Pieces that go through the convolutions at once; with 64 channels at 24 kHz that is 3 GB."""
 BATCH_FRAMES = 150_000
 """Frames that go through the transformer at once: ten calls of ten minutes, both channels; 10 GB."""
-QUANTIZER_ROWS = 8192
-"""Frames that are quantised at once, always as many: a matrix product of another size may sum in another order."""
 
 
 class Unsupported(ValueError):
@@ -56,7 +55,7 @@ class BatchEncoder:
             self._stack = _ConvStack(mimi)
             self.device = self._stack.device
             self._transformer = _Transformer(mimi)
-            self._quantizer = _Quantizer(mimi)
+            self._quantizer = Quantizer(mimi)
 
     def encode(self, signals: Sequence[np.ndarray | torch.Tensor]) -> list[np.ndarray]:
         """Codes of signals, each float32 [N] at 24 kHz, from a fresh state: int16 [8, T], T = ceil(N / 1920)."""
@@ -264,38 +263,3 @@ class _Transformer:
         out, _ = product(split(torch.cat([before, now], dim=1)), whole, act=None)
         assert out is not None
         return out
-
-
-class _Quantizer:
-    """Latents [M, D] to codes [8, M]: nearest entries in float32, level by level, as moshi's quantizer finds them."""
-
-    def __init__(self, mimi: Any) -> None:
-        self.parts = []
-        for part in (mimi.quantizer.rvq_first, mimi.quantizer.rvq_rest):
-            codebooks = [level._codebook.embedding for level in part.vq.layers[: part.n_q]]
-            self.parts.append((part.input_proj.weight[:, :, 0].T.contiguous(), codebooks))
-
-    def run(self, latents: torch.Tensor) -> torch.Tensor:
-        import torch
-        from torch.nn.functional import pad
-
-        allowed, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, False
-        try:
-            padded = pad(latents, (0, 0, 0, -len(latents) % QUANTIZER_ROWS))
-            codes = torch.cat([self._codes(rows) for rows in padded.split(QUANTIZER_ROWS)], dim=1)
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = allowed
-        return codes[:, : len(latents)]
-
-    def _codes(self, rows: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        found = []
-        for projection, codebooks in self.parts:
-            left = rows @ projection
-            for entries in codebooks:
-                distance = torch.addmm(entries.square().sum(1), left, entries.T, alpha=-2)  # less |left|^2
-                nearest = distance.argmin(1)
-                left = left - entries[nearest]
-                found.append(nearest.to(torch.int16))
-        return torch.stack(found)

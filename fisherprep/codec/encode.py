@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,48 +23,29 @@ from fisherprep.codec.ahead import READERS, in_order
 from fisherprep.codec.audio import RESAMPLER, Treatment, codec_audio
 from fisherprep.codec.call import Call, Prepared, check_words, finish_call, prepare_call
 from fisherprep.codec.kept import kept_calls, sound_key, voices_key
-from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
-from fisherprep.codec.precision import Encode, is_batched, signal_encoder, verified
+from fisherprep.codec.loaded import Asked, Model, load_once, ready
+from fisherprep.codec.mimi import VOICE_LUFS
+from fisherprep.codec.precision import Encode, is_batched
 from fisherprep.codec.restore import restore_of
-from fisherprep.codec.spell import word_speller
-from fisherprep.codec.text_stream import TextStream, Unknown
+from fisherprep.codec.summary import text_counters, with_shares
+from fisherprep.codec.text_stream import Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
-from fisherprep.device import one_thread, torch_device
+from fisherprep.device import one_thread
 from fisherprep.engine import Engine, ThreadEngine, local_engine, once
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
-from fisherprep.workfolder import WorkFolder, sha256_file
-
-if TYPE_CHECKING:
-    from moshi.models import MimiModel
+from fisherprep.workfolder import WorkFolder
 
 _SHARDS_AT_ONCE = 3
 """Shards under way on an accelerator: one is read and one is written while one is encoded."""
-_SHIFTS = (1, 2, 4, 8, 16)
-"""Where counts of shifted tokens begin anew, in frames; counts by distance add up over shards, quantiles do not."""
-
-
-@dataclass(frozen=True)
-class _Model:
-    """Files of the codec and the tokenizer with their hashes, and where the codec runs."""
-
-    mimi: Path
-    mimi_sha256: str
-    architecture: Path | None
-    architecture_sha256: str | None
-    tokenizer: Path
-    tokenizer_sha256: str
-    device: str
-    precision: str
-    exact: bool
 
 
 @dataclass(frozen=True)
 class _Payload:
     work: WorkFolder
     shard: str
-    model: _Model
+    model: Model
     treatment: Treatment
     source: str
     """name of the checkpoint, for the provenance; the hashes tell whether it is another"""
@@ -120,8 +99,8 @@ def encode(
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        asked = _Asked(work, inputs, files, device, precision, exact, verify, treatment)
-        model, told = once(engine, _ready, asked)
+        asked = Asked(work, inputs, files, device, precision, exact, verify, treatment)
+        model, told = once(engine, ready, asked)
         for line in told:
             _tell(line)
         source, done = _source(files), work.done(STAGE.name)
@@ -131,7 +110,7 @@ def encode(
             for name, hashes in inputs.items()
         ]
         config = _config(files, model, treatment) | {"truecase": truecase, "exact": exact, "voices": voices}
-        return _with_shares(run_stage(work, STAGE, shards, config, engine or _usual_engine(model.device)))
+        return with_shares(run_stage(work, STAGE, shards, config, engine or _usual_engine(model.device)))
 
 
 def _tell(text: str) -> None:
@@ -140,82 +119,8 @@ def _tell(text: str) -> None:
     Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _first_audio(work: WorkFolder, shards: Iterable[str], num_calls: int, treatment: Treatment) -> Iterator[np.ndarray]:
-    """The audio of the first calls that can be read; the same ones however much of the run is done already."""
-    for shard in shards:
-        for row in work.read("conversations", shard).to_pylist():
-            try:
-                samples = codec_audio(work, row, treatment).samples
-            except BadInput:
-                continue
-            yield samples
-            num_calls -= 1
-            if not num_calls:
-                return
-
-
 def _usual_engine(device: str) -> Engine:
     return local_engine(0) if device == "cpu" else ThreadEngine(_SHARDS_AT_ONCE)
-
-
-def _model(files: CheckpointFiles, device: str, precision: str, exact: bool) -> _Model:
-    assert files.mimi is not None and files.tokenizer is not None, "located with both"
-    architecture = files.mimi_config
-    return _Model(
-        files.mimi,
-        sha256_file(files.mimi),
-        architecture,
-        sha256_file(architecture) if architecture else None,
-        files.tokenizer,
-        sha256_file(files.tokenizer),
-        device,
-        precision,
-        exact,
-    )
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    mimi: MimiModel
-    encode: Encode
-    spell: Callable[[str], list[int]]
-
-
-@lru_cache(maxsize=1)
-def _load(model: _Model) -> _Loaded:
-    """Codec and tokenizer, loaded once per process; other bytes under the same names are another model."""
-    mimi = load_mimi(model.mimi, model.architecture, model.device)
-    return _Loaded(mimi, signal_encoder(mimi, model.precision, model.exact), word_speller(model.tokenizer))
-
-
-_loading = Lock()
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What a model is made from where the shards will be done."""
-
-    work: WorkFolder
-    inputs: dict[str, Any]
-    files: CheckpointFiles
-    device: str | None
-    precision: str
-    exact: bool
-    verify: int
-    treatment: Treatment
-
-
-def _ready(asked: _Asked) -> tuple[_Model, list[str]]:
-    """The model, once it could be loaded on a device that is there and its codes are those of plain float32."""
-    model = _model(asked.files, torch_device(asked.device), asked.precision, asked.exact)
-    loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
-    told = [f"codec and tokenizer: {asked.files.label}; device: {model.device}"]
-    if asked.verify and is_batched(loaded.encode):
-        calls = _first_audio(asked.work, asked.inputs, asked.verify, asked.treatment)
-        verdict = verified(loaded.mimi, loaded.encode, calls)
-        told.append(verdict.text)
-        model = model if verdict.suffices else replace(model, precision="fp32")
-    return model, told
 
 
 def _source(files: CheckpointFiles) -> str:
@@ -223,7 +128,7 @@ def _source(files: CheckpointFiles) -> str:
     return source.resolve().name if source.is_dir() else files.source
 
 
-def _config(files: CheckpointFiles, model: _Model, treatment: Treatment) -> dict[str, Any]:
+def _config(files: CheckpointFiles, model: Model, treatment: Treatment) -> dict[str, Any]:
     """What the rows depend on besides the inputs; with the checkpoint's name it becomes each row's provenance."""
     return {
         "toy": files.toy,
@@ -240,8 +145,7 @@ def _config(files: CheckpointFiles, model: _Model, treatment: Treatment) -> dict
 
 
 def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
-    with _loading:
-        loaded = _load(payload.model)
+    loaded = load_once(payload.model)
     result = ShardResult({"codes": [], "voices": []})
     for prepared, codes in _encoded(payload, config, loaded.encode):
         call = prepared.call if isinstance(prepared, Prepared) else prepared[0]
@@ -263,7 +167,7 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
             sides_without_voice=len(SIDES) - len(heard),
         )
         for stream in encoded.text.values():
-            result.counters += _text_counters(stream)
+            result.counters += text_counters(stream)
     return result
 
 
@@ -295,36 +199,11 @@ def _encoded(
                 encoded = encode(prepared.signals) if isinstance(prepared, Prepared) else []
             yield prepared, encoded
         return
-    ready = list(in_order(prepare, calls, READERS))
-    codes = iter(encode([s for prepared in ready if isinstance(prepared, Prepared) for s in prepared.signals]))
-    for prepared in ready:
+    waiting = list(in_order(prepare, calls, READERS))
+    codes = iter(encode([s for prepared in waiting if isinstance(prepared, Prepared) for s in prepared.signals]))
+    for prepared in waiting:
         count = len(prepared.signals) if isinstance(prepared, Prepared) else 0
         yield prepared, list(islice(codes, count))
-
-
-def _text_counters(stream: TextStream) -> Counter[str]:
-    """Counts that add up over sides, calls and shards."""
-    distance = np.abs(stream.shifts)
-    counters = Counter(text_frames=len(stream.tokens), text_tokens=len(distance), text_tokens_shifted=stream.shifted)
-    for low, high in zip(_SHIFTS, (*_SHIFTS[1:], None), strict=True):
-        count = int(((distance >= low) & (distance < (high or np.inf))).sum())
-        counters[f"text_tokens_shifted: {_span(low, high)} frames"] = count
-    counters += Counter({f"text_frames_masked: {why}": count for why, count in stream.masked.items()})
-    counters += Counter({f"words_left_out: {why}": count for why, count in stream.left_out.items()})
-    return counters
-
-
-def _span(low: int, high: int | None) -> str:
-    return f"{low} or more" if high is None else str(low) if high == low + 1 else f"{low} to {high - 1}"
-
-
-def _with_shares(summary: StageSummary) -> StageSummary:
-    """The summary with each count of masked frames as a share of all text frames beside it."""
-    counters = Counter(summary.counters)
-    for name, count in summary.counters.items():
-        if name.startswith("text_frames_masked: "):
-            counters[f"{name}, share"] = count / summary.counters["text_frames"]  # type: ignore[assignment]
-    return replace(summary, counters=counters)
 
 
 def _reject(row: dict[str, Any], err: BadInput) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -102,7 +102,7 @@ def candidates(
         + [(w["start_s"] - MARGIN_S, w["end_s"] + MARGIN_S) for w in words if w["turn"] not in sure]
         + list(unsure)
     )
-    pieces = [piece for stretch in _stretches(own, _merged(others)) for piece in _pieces(stretch)]
+    pieces = _apart(piece for stretch in _stretches(own, _merged(others)) for piece in _pieces(stretch))
     found = [one for span, size in pieces if (one := _heard(span, size, SIDES.index(side), powers))]
     return _spread(found, count)
 
@@ -148,12 +148,18 @@ def _pieces(run: list[Span]) -> Iterator[tuple[Span, int]]:
     for i in range(1, len(run) + 1):
         if i == len(run) or run[i][1] - run[first][0] > MAX_S - 2 * MARGIN_S:
             start_s, end_s = run[first][0] - MARGIN_S, max(end_s for _, end_s in run[first:i]) + MARGIN_S
-            if first > 0:
-                start_s = max(start_s, run[first - 1][1])
             if i < len(run):
                 end_s = min(end_s, run[i][0])
             yield (start_s, end_s), i - first
             first = i
+
+
+def _apart(pieces: Iterable[tuple[Span, int]]) -> Iterator[tuple[Span, int]]:
+    """Pieces in order of time, none beginning before another's end: margins and words of one side may overlap."""
+    last_s = 0.0
+    for (start_s, end_s), num_words in pieces:
+        yield (max(start_s, last_s), end_s), num_words
+        last_s = max(last_s, end_s)
 
 
 def _heard(span: Span, num_words: int, channel: int, powers: np.ndarray) -> Candidate | None:
