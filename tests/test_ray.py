@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("ray")
+if find_spec("ray") is None:  # not imported here: Ray reads its environment when it is
+    pytest.skip("Ray is not installed", allow_module_level=True)
 if not Path("/proc/self/stat").exists():
     pytest.skip("looks for workers in /proc", allow_module_level=True)
 
@@ -33,6 +35,8 @@ from fisherprep.workfolder import WorkFolder
 
 TESTS = Path(__file__).parent
 ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "a" * 64,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's way to stay on the loopback interface
     "PYTHONPATH": os.pathsep.join([str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -191,7 +195,7 @@ def test_workers_look_for_the_folder_and_at_the_code(tmp_path, monkeypatch):
     (tmp_path / "token").touch()
     ticket = Ticket(str(tmp_path), "token", (), versions())
     admit(ticket)
-    with pytest.raises(ValueError, match="has fisherprep's code .* expected another"):
+    with pytest.raises(ValueError, match=r"has fisherprep's code .* expected another"):
         admit(replace(ticket, versions=(("fisherprep's code", "another"),)))
     (tmp_path / "token").unlink()
     with pytest.raises(ValueError, match="does not see the command's work folder"):
