@@ -10,12 +10,14 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("ray")
+if find_spec("ray") is None:  # not imported here: Ray reads its environment when it is
+    pytest.skip("Ray is not installed", allow_module_level=True)
 if not Path("/proc/self/stat").exists():
     pytest.skip("looks for workers in /proc", allow_module_level=True)
 
@@ -33,6 +35,8 @@ from fisherprep.workfolder import WorkFolder
 
 TESTS = Path(__file__).parent
 ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "a" * 64,
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's way to stay on the loopback interface
     "PYTHONPATH": os.pathsep.join([str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
