@@ -12,10 +12,12 @@ from fisherprep.commands.align import align
 from fisherprep.commands.check import check
 from fisherprep.commands.demo_corpus import demo_corpus
 from fisherprep.commands.encode import encode
+from fisherprep.commands.export import export
 from fisherprep.commands.ingest import ingest
 from fisherprep.commands.label import label
 from fisherprep.commands.listen import listen
 from fisherprep.commands.prompts import prompts
+from fisherprep.commands.push import push
 from fisherprep.commands.scripts import scripts
 from fisherprep.commands.synthesize import synthesize
 from fisherprep.commands.timing import timing
@@ -54,6 +56,6 @@ def main() -> None:
 
 
 for command in (
-    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check,
+    ingest, align, label, prompts, encode, synthesize, scripts, demo_corpus, timing, listen, check, export, push,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -67,6 +67,30 @@ class LocalEngine:
             ) from err
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+class ThreadEngine:
+    """Runs items in ``workers`` threads of this process, for functions that share one accelerator."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        """Yield results as they finish; a bounded number of items is queued at a time."""
+        queue = iter(items)
+        pending: set[Future[Any]] = set()
+        with ThreadPoolExecutor(self.workers) as pool:
+            try:
+                while True:
+                    while len(pending) < self.workers and (item := next(queue, _END)) is not _END:
+                        pending.add(pool.submit(function, item))
+                    if not pending:
+                        return
+                    finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        yield future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 _END = object()

@@ -23,7 +23,7 @@ SPLIT_BY = ("speaker", "script", "facts")
 @dataclass(frozen=True)
 class SplitRule:
     """Shares of calls held out. By ``speaker`` (recordings) and ``script``: see ``splits.py``; by ``facts`` (a domain
-    with a grammar): see ``speech/dialogues.py``."""
+    with a grammar, or with scripts of several shops): see ``speech/dialogues.py``."""
 
     by: str = "speaker"
     valid: float = 0.05
@@ -43,6 +43,10 @@ class Manifest:
     """Weights of the prompts, least detailed first; drawn among those that a side has."""
     prompt: str | None = None
     """Role prompt of the agent, for recordings that bring none of their own."""
+    license: str | None = None
+    """Licence of the tables for the dataset card, as hubs name it: cc-by-4.0, ..."""
+    redistribute: bool = False
+    """Whether that licence lets the tables be published; never so for what is derived from LDC data."""
     domain: Domain | None = None
     path: Path | None = None
 
@@ -88,16 +92,18 @@ def _check(m: Manifest, node: Node) -> None:
         keys["tables"].fail("a folder below the data root")
     if m.agent not in AGENTS:
         keys["agent"].fail("a, b or either")
+    if m.redistribute and not (m.license or "").strip():
+        keys["redistribute"].fail("a `license` beside it, since redistribution needs one")
     if "prompt_levels" in keys:
         weights = m.prompt_levels
         if not weights or not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
             keys["prompt_levels"].fail("weights of 0 or more, at least one above 0")
+    if m.prompt and re.search(r"[{}<>]", m.prompt):
+        keys["prompt"].fail("a prompt that is filled in, without { } < >")
     if "split" in keys:
         _check_split(m, keys["split"].mapping())
     if m.domain:
         check_domain(m.domain, keys["domain"])
-        if m.split.by == "facts" and m.domain.grammar is None:
-            keys["split"].fail("by: script, since the domain has no grammar that draws fact sheets", found="by: facts")
         if m.split.by == "script" and m.domain.grammar is not None:
             keys["split"].fail("by: facts, since the domain draws fact sheets for a grammar", found="by: script")
 

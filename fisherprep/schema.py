@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+from fisherprep.columns import column
+
+SCHEMA_VERSION = 4
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
 SIDES = ("a", "b")
@@ -55,11 +57,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the work folder; ``row`` says what one row is."""
+    """One table of the work folder; ``row`` says what one row is.
+
+    ``group_rows``: rows of a Parquet row group, the least that a reader must decode; None: the writer's own choice.
+    """
 
     name: str
     row: str
     columns: tuple[Column, ...]
+    group_rows: int | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -73,6 +79,8 @@ class Table:
     def from_rows(self, rows: list[dict]) -> pa.Table:
         """Rows (dicts) as an Arrow table of this schema; a nullable column that a row leaves out is null.
 
+        Lists of numbers may be NumPy arrays, [8, T] for codes.
+
         Raises:
             ValueError: a row lacks another column, or has one too many.
         """
@@ -82,7 +90,8 @@ class Table:
             if not needed <= row.keys() <= names:
                 odd = sorted((needed - row.keys()) | (row.keys() - names))
                 raise ValueError(f"table {self.name}: a row must hold exactly the declared columns; differs in {odd}")
-        return pa.Table.from_pylist(rows, schema=self.schema)
+        arrays = [column([row.get(c.name) for row in rows], c.type) for c in self.columns]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 _S, _F32, _F64 = pa.string(), pa.float32(), pa.float64()
@@ -277,7 +286,8 @@ VOICES = Table(
     (
         _CALL,
         _SIDE,
-        Column("speaker", _S, "whose voice it is"),
+        Column("speaker", _S, "whose voice it is, as in conversations"),
+        Column("index", pa.int32(), "number of the candidate on its side of the call, from 0, the best first"),
         Column("start_s", _F64, "start in the call", "s"),
         Column("end_s", _F64, "end in the call", "s"),
         Column("codes", _CODES, "[8, Tv] Mimi codes, -24 LUFS, streamed from a fresh state"),
@@ -300,8 +310,6 @@ CODES = Table(
         Column("prompts_a", pa.list_(pa.string()), "prompts with side a as the agent, least detailed first"),
         Column("prompts_b", pa.list_(pa.string()), "prompts with side b as the agent"),
         Column("agent_side", _S, "a or b where only that side may be the agent; null: either", nullable=True),
-        Column("voice_a", _CODES, "[8, Tv] voice prompt of side a; null where no span qualifies", nullable=True),
-        Column("voice_b", _CODES, "[8, Tv] voice prompt of side b", nullable=True),
         Column(
             "starts",
             pa.list_(pa.int32()),
@@ -317,10 +325,14 @@ CODES = Table(
             "tokens",
         ),
         Column("shifted_b", pa.int32(), "the same, of side b", "tokens"),
+        *_per_side("gain_db", _F32, "gain of the channel before it was encoded; 0: as recorded", "dB"),
         Column(
-            "provenance", _S, "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, fisherprep, ..."
+            "provenance",
+            _S,
+            "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, restore, sound, fisherprep, ...",
         ),
     ),
+    group_rows=1,  # a window is cut from one call: ten minutes are 0.2 MB
 )
 
 REJECTS = Table(

@@ -107,7 +107,7 @@ def _run_job(job: _Job) -> str:
     outputs = {}
     for name, table in tables.items():
         relative = _file_of(job.stage.name, name, job.shard.name)
-        outputs[relative] = job.work.write_table(relative, table)
+        outputs[relative] = job.work.write_table(relative, table, row_group_size=TABLES[name].group_rows)
     for relative in result.files:
         file = job.work.path / relative
         outputs[relative] = {"sha256": sha256_file(file), "bytes": file.stat().st_size}

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parent.parent
-TUNE_COMMANDS = ("run", "evaluate", "export", "toy")
+TUNE_COMMANDS = ("run", "evaluate", "offline", "export", "toy")
 
 
 def data_format() -> str:
@@ -31,7 +31,7 @@ def data_format() -> str:
         lines += [
             f"## {table.name}",
             "",
-            f"One row is {table.row}.",
+            f"One row is {table.row}." + (f" Rows in a row group: {table.group_rows}." if table.group_rows else ""),
             "",
             "| column | type | unit | meaning |",
             "|---|---|---|---|",

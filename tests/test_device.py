@@ -36,13 +36,20 @@ def test_one_thread_and_then_as_before(three_threads: None) -> None:
 def test_calls_are_encoded_with_one_thread_in_this_process_too(
     three_threads: None, toy_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, encode_call = [], encode_module.encode_call
+    seen, signal_encoder = [], encode_module.signal_encoder
 
     def watched(*given: Any) -> Any:
-        seen.append(torch.get_num_threads())
-        return encode_call(*given)
+        encoder = signal_encoder(*given)
 
-    monkeypatch.setattr(encode_module, "encode_call", watched)
+        def encoded(signals: Any) -> Any:
+            seen.append(torch.get_num_threads())
+            return encoder(signals)
+
+        return encoded
+
+    encode_module._load.cache_clear()
+    monkeypatch.setattr(encode_module, "signal_encoder", watched)
     encode(build_work(tmp_path), str(toy_checkpoint), device="cpu", engine=InlineEngine())
+    encode_module._load.cache_clear()
     assert seen == [1, 1, 1]
     assert torch.get_num_threads() == 3

@@ -93,18 +93,52 @@ def encode_channels(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
 
     Returns:
         int16 [C, 8, T], T = ceil(N / 1920); the last frame is filled with zeros.
+
+    Raises:
+        ValueError: a sample is not finite.
     """
     import torch
 
+    _check_finite(samples)
     channels, num_samples = samples.shape
     num_frames = -(-num_samples // FRAME_SAMPLES)
     if num_frames == 0:
         return np.zeros((channels, NUM_CODEBOOKS, 0), dtype=np.int16)
     padded = np.zeros((channels, 1, num_frames * FRAME_SAMPLES), dtype=np.float32)
     padded[:, 0, :num_samples] = samples
-    with torch.inference_mode(), _plain_float32():
+    with torch.inference_mode(), plain_float32():
         codes = mimi.quantizer.encode(_latents(mimi, torch.from_numpy(padded)))
     return codes.to(torch.int16).cpu().numpy()
+
+
+def stream_channels(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
+    """What ``encode_channels`` gives, made frame by frame by moshi's own streaming mode: the reference, and slow.
+
+    Args:
+        samples: float32 [C, N] at 24 kHz.
+
+    Returns:
+        int16 [C, 8, T], T = ceil(N / 1920); the last frame is filled with zeros.
+
+    Raises:
+        ValueError: a sample is not finite.
+    """
+    import torch
+
+    _check_finite(samples)
+    channels, num_samples = samples.shape
+    if num_samples == 0:
+        return np.zeros((channels, NUM_CODEBOOKS, 0), dtype=np.int16)
+    padded = np.pad(samples, ((0, 0), (0, -num_samples % FRAME_SAMPLES)))
+    audio = torch.from_numpy(padded)[:, None].to(next(mimi.parameters()).device)
+    with torch.inference_mode(), plain_float32(), mimi.streaming(channels):
+        codes = [mimi.encode(frame).clone() for frame in audio.split(FRAME_SAMPLES, dim=-1)]
+    return torch.cat(codes, dim=-1).to(torch.int16).cpu().numpy()
+
+
+def _check_finite(samples: np.ndarray) -> None:
+    if not np.isfinite(samples).all():
+        raise ValueError("samples that are not finite (NaN or infinite); expected float audio from -1 to 1")
 
 
 def encode_voice(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
@@ -119,16 +153,25 @@ def encode_voice(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: the span is silent or shorter than the 0.4 s over which loudness is defined.
     """
+    return encode_channels(mimi, voice_level(samples)[None])[0]
+
+
+def voice_level(samples: np.ndarray) -> np.ndarray:
+    """A voice sample, float32 [N] at 24 kHz, brought to -24 LUFS.
+
+    Raises:
+        ValueError: the span is silent or shorter than the 0.4 s over which loudness is defined.
+    """
     import pyloudnorm
 
     loudness = pyloudnorm.Meter(CODEC_RATE_HZ).integrated_loudness(samples)
     if not np.isfinite(loudness):
         raise ValueError("the voice sample is silent; expected speech")
     level = 10.0 ** ((VOICE_LUFS - loudness) / 20.0)
-    return encode_channels(mimi, (samples * level)[None].astype(np.float32))[0]
+    return (samples * level).astype(np.float32)
 
 
-def _plain_float32() -> Any:
+def plain_float32() -> Any:
     """Full float32 on an accelerator too: TF32 convolutions would give other codes."""
     import torch
 

@@ -78,7 +78,11 @@ def synthesize(
     target = out or data_root / domain.tables
     sound = Sound(_speech(domain, tts, voices, tts_model), timing, PRESETS[conditions] if conditions else None)
     where = shard_engine(ray_cluster(engine, ray_address, workers), workers, target)
-    report(target, run(domain, target, dialogues, seed, where, sound), strict)
+    summary = run(domain, target, dialogues, seed, where, sound)
+    report(target, summary, strict)
+    if not summary.rows["conversations"]:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(summary.rejects.items()))
+        raise click.ClickException(f"no dialogue was spoken; rejected: {reasons}; for each see {target / 'rejects'}")
 
 
 def _speech(manifest: Manifest, tts: str | None, voices: tuple[str, ...], model: str | None) -> SpeechChoice | None:

@@ -5,7 +5,8 @@ What may go wrong with a request, and what is done about it:
 - Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again.
 - Failed (5xx, a dropped connection, a timeout, a reply that is no chat completion): ask again, ever later, up to
   `Limits.tries` times.
-- Nobody listens: ask again or ask another; it says nothing of the request.
+- Nobody listens: ask again every second or two, or ask another; it says nothing of the request. A server may be
+  restarting: it is given up after `Limits.unheard_s`, or after `Limits.all_unheard_s` where no other one listens.
 - Not let in (401, 403) or not the model's server (404): the server is given up at once.
 - Rejected (other 4xx): a reply that says so; asking again would change nothing. A server that rejects one request
   after another is given up: it does not know an option that all of them have.
@@ -40,6 +41,8 @@ _PER_CLIENT = 8
 """Requests in flight per httpx client."""
 _LOOK_AGAIN_S = 1.0
 """At most so long a request waits for a place without looking for itself."""
+_LISTEN_AGAIN_S = 2.0
+"""At most so long until a server at which nobody listened is tried again."""
 
 
 class AllServersLost(RuntimeError):
@@ -52,12 +55,12 @@ class _Busy(Exception):
 
 
 class _Failed(Exception):
-    """This try came to nothing. ``lost``: so will every other at this server; ``unheard``: nobody read the request."""
+    """This try came to nothing. ``lost``: so will every other at this server; ``unheard``: nobody listens there."""
 
     def __init__(self, why: str, lost: bool = False, unheard: bool = False) -> None:
         super().__init__(why)
         self.lost = lost
-        self.unheard = unheard or lost
+        self.unheard = unheard
 
 
 @dataclass
@@ -70,6 +73,7 @@ class _Server:
     failures: int = 0
     refusals: int = 0
     last_failed: float = -1.0
+    unheard_since: float | None = None
     resting_until: float = 0.0
     lost: str | None = None
 
@@ -119,6 +123,8 @@ class ServerPool:
 
     async def __aexit__(self, kind: type | None, err: BaseException | None, trace: TracebackType | None) -> None:
         for server in self._servers:
+            if server.lost is None and server.unheard_since is not None:
+                self._give_up(server, "nobody listened there any more")
             for http in server.clients:
                 await http.aclose()
 
@@ -146,7 +152,7 @@ class ServerPool:
                 continue
             except _Failed as err:
                 self._count_failure(server, began, err)
-                failed += not err.unheard
+                failed += not (err.unheard or err.lost)
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
             finally:
@@ -205,6 +211,10 @@ class ServerPool:
     def _count_failure(self, server: _Server, began: float, err: _Failed) -> None:
         """One more failure of a server. Requests that were in flight together fail together: that counts once."""
         self.traffic.failed += 1
+        if err.unheard:
+            self._count_unheard(server, err)
+            return
+        server.unheard_since = None
         if began > server.last_failed:
             server.failures += 1
             server.last_failed = asyncio.get_running_loop().time()
@@ -212,14 +222,30 @@ class ServerPool:
                 self._rest(server, self.limits.wait_s(server.failures - 1))
         if server.lost is None and (err.lost or server.failures >= self.limits.failures):
             again = "" if err.lost else f" ({server.failures} failures in a row)"
-            server.lost = self.traffic.lost[server.at.url] = f"{err}{again}"
+            self._give_up(server, f"{err}{again}")
+
+    def _count_unheard(self, server: _Server, err: _Failed) -> None:
+        """Nobody listened: look again soon, since a server that comes back says so by listening."""
+        now = asyncio.get_running_loop().time()
+        server.unheard_since = now if server.unheard_since is None else server.unheard_since
+        self._rest(server, min(_LISTEN_AGAIN_S, max(self.limits.first_wait_s, now - server.unheard_since)))
+        alive = [other for other in self._servers if other.lost is None]
+        alone = all(other.unheard_since is not None for other in alive)
+        patience_s = self.limits.all_unheard_s if alone else self.limits.unheard_s
+        for other in alive if alone else [server]:
+            if other.unheard_since is not None and now - other.unheard_since >= patience_s:
+                self._give_up(other, f"{err} (nobody has listened there for {now - other.unheard_since:.0f} s)")
+
+    def _give_up(self, server: _Server, why: str) -> None:
+        if server.lost is None:
+            server.lost = self.traffic.lost[server.at.url] = why
 
     def _count_reply(self, server: _Server, reply: Reply) -> None:
         server.failures = 0
+        server.unheard_since = None
         server.refusals = server.refusals + 1 if reply.failure == REFUSED else 0
-        if server.refusals >= self.limits.refusals and server.lost is None:
-            server.lost = f"rejects every request: {reply.detail}"
-            self.traffic.lost[server.at.url] = server.lost
+        if server.refusals >= self.limits.refusals:
+            self._give_up(server, f"rejects every request: {reply.detail}")
         self.traffic.answers += not reply.failure
         self.traffic.tokens_in += reply.tokens_in
         self.traffic.tokens_out += reply.tokens_out

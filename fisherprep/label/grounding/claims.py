@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fisherprep.label.grounding.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
-from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.evidence import STANDING_IN, Said
 from fisherprep.label.grounding.lexicon import (
     BEING,
     BROADER,
@@ -20,6 +20,7 @@ from fisherprep.label.grounding.lexicon import (
     PLACE_VERBS,
     SAME_NAMES,
     SOFT,
+    THIRD_VERBS,
     VISIT,
     WOMEN,
     word_set,
@@ -29,8 +30,34 @@ from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_
 from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
+_BEFORE_OBJECTS = word_set(
+    "to for with from of by on at around near like without raised wanted asked helped called keep"
+)
+_NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
+_FOR_THINGS, _FOR_PERSONS = word_set("it that there"), word_set("he she him her we")
+_FOR_SEVERAL = word_set("them they ones")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
-_UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
+_UNITS = frozenset(
+    form
+    for word in [
+        "year",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "time",
+        "mile",
+        "dollar",
+        "percent",
+        "old",
+        "age",
+        "cent",
+        "pound",
+        "foot",
+    ]
+    for form in (word, stem(word), stem(word + "s"))
+)
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
 
 
@@ -81,7 +108,7 @@ class Claim:
 def read_claim(text: str) -> Claim:
     """A sentence in the second person as a claim; the first word is never a name."""
     cased = cased_tokens(text)
-    words = [_TO_FIRST_PERSON.get(word, word) for word in tokens(text)]
+    words = _in_first_person(tokens(text))
     names = _names(cased)
     counted = {at for run in runs(words) for at in range(run.start, run.end)}
     name_words = {name.word for name in names}
@@ -94,7 +121,7 @@ def read_claim(text: str) -> Claim:
     names += [Name(word, place=True) for word in places if word in hard]
     return Claim(
         words=tuple(words),
-        clauses=tuple(clauses(words)),
+        clauses=tuple(part for clause in clauses(words) for part in _undertaken(clause)),
         names=tuple(names),
         numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or _counts(words, run)),
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
@@ -102,11 +129,52 @@ def read_claim(text: str) -> Claim:
     )
 
 
+def _in_first_person(words: Sequence[str]) -> list[str]:
+    """``your brother told you`` as "my brother told me"; "no longer" as "not anymore", "driver's license" as "license"."""
+    turned = []
+    for at, word in enumerate(words):
+        before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
+        if word == "you" and at and (_takes_object(before) or not after):
+            turned.append("me")
+        elif (word, after) == ("no", "longer"):
+            turned.append("not")
+        elif (before, word) == ("no", "longer"):
+            turned.append("anymore")
+        elif (word == "driver" and after == "'s" and words[at + 2 : at + 3] == ["license"]) or (
+            word == "'s" and before == "driver" and after == "license"
+        ):
+            continue
+        else:
+            turned.append(_TO_FIRST_PERSON.get(word, word))
+    return turned
+
+
+def _undertaken(clause: Clause) -> Iterable[Clause]:
+    """``my mother taught me | to cook``: the cooking is the speaker's."""
+    for at, pair in enumerate(itertools.pairwise(clause.words)):
+        if clause.subject == OTHER and pair == ("me", "to") and "taught" in clause.words:
+            return (replace(clause, words=clause.words[: at + 1]), Clause(clause.words[at + 1 :], OWN))
+    return (clause,)
+
+
+def _takes_object(word: str) -> bool:
+    """Whether "you" after this word is an object."""
+    return word in _BEFORE_OBJECTS or word in IRREGULAR_PAST or (word in THIRD_VERBS and word not in BEING | _NO_OBJECT)
+
+
 def _firm(words: Sequence[str], at: int) -> bool:
     """Whether a light word means something here: "every day", "a month", "your back"."""
     before = words[at - 1] if at else ""
     if words[at] == "back":
         return before == "my"
+    if words[at] in ("part", "time", "full"):
+        return words[at : at + 2] in (["part", "time"], ["full", "time"]) or before in ("part", "full")
+    if words[at] == "new":
+        return True
+    if words[at] == "once":
+        return at == len(words) - 1
+    if words[at] == "grown":
+        return before in ("are", "is")
     if words[at] in ("work", "home"):
         return before in ("at", "from")
     return words[at] in _SPANS and before in _EVERY
@@ -168,19 +236,22 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     words = said.words
     if not all(_number_said(number, said) for number in claim.numbers):
         return "number_not_said"
-    if any(_is_one_of_several(noun, said) for noun in claim.single):
+    if any(_is_one_of_several(noun, said) for noun in claim.single) or _multiplied(claim, said):
         return "number_not_said"
     confirmed = [word for question in said.questions if question.answer for word in question.words]
     for name in claim.names:
         if not name_said(name.word, words) and not name_said(name.word, confirmed):
             return "place_not_said" if name.place else "name_not_said"
     asked = [word for question in said.questions for word in question.turn]
+    spoken = [*words, *asked]
     needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
+    said_of = tuple(word for word in needed if not _general(word, claim, spoken))
+    needed = said_of if claim.names or claim.numbers else said_of or needed
     unproved = [word for word in needed if not any_proves(words, word)]
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
     agreed = any(question.answer is not None for question in said.questions)
     proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
-    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
+    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], claim, said)):
         return "not_supported"
     if not _supported(claim, said):
         return "not_supported"
@@ -189,9 +260,36 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     return None
 
 
-def _stood_for(word: str, said: Said) -> bool:
+_GENERAL = word_set(
+    "food foods cuisine dish dishes music song songs film films movie movies show shows program book books reading game "
+    "games holiday sport sports language baby hobby dog breed season family people"
+)
+
+
+_GENERAL_PAIRS = frozenset(
+    {"oldest child", "youngest child", "oldest kid", "studio apartment", "ranch house", "older child"}
+)
+
+
+def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
+    """Whether a word only says of what kind a said one is ("italian food", "your favorite holiday is halloween")."""
+    at = claim.words.index(word)
+    if claim.words[at - 1] + " " + word in _GENERAL_PAIRS:
+        return any_proves(spoken, claim.words[at - 1])
+    if word not in _GENERAL:
+        return False
+    said = [w for w in claim.words if w != word and (w in claim.hard or any(n.word == w for n in claim.names))]
+    beside = claim.words[at - 1] in said or "favorite" in claim.words or word == "reading"
+    return beside and bool(said) and all(any_proves(spoken, w) for w in said)
+
+
+def _stood_for(word: str, claim: Claim, said: Said) -> bool:
     """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
     if not any_proves(said.context, word) or word in _SPANS:
+        return False
+    standing = STANDING_IN.intersection(said.words)
+    fitting = standing - _FOR_THINGS if word in KIN else standing - _FOR_PERSONS
+    if not (fitting or said.questions) or (word in claim.single and not fitting & {"one", "mine"}):
         return False
     if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
         return False
@@ -201,7 +299,12 @@ def _stood_for(word: str, said: Said) -> bool:
 
 def _lightly_said(word: str, said: Said) -> bool:
     """Whether a light verb was said in a verb's place ("does soccer": plays)."""
-    return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
+    light = LIGHT_FOR.get(stem(word), frozenset())
+    return any(
+        stem(a) in light and not (a in ("have", "has") and (b in IRREGULAR_PAST - {"got"} or b.endswith(("ed", "en"))))
+        for clause in said.clauses
+        for a, b in itertools.zip_longest(clause.words, clause.words[1:], fillvalue="")
+    )
 
 
 def _supported(claim: Claim, said: Said) -> bool:
@@ -210,7 +313,9 @@ def _supported(claim: Claim, said: Said) -> bool:
     near = [
         clause
         for clause, after in itertools.zip_longest(own, own[1:])
-        if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
+        if _speaks_of(clause, claim)
+        or (after and after.words[0] == "and" and _speaks_of(after, claim))
+        or not _FOR_SEVERAL.isdisjoint(clause.words)
     ] or own
     elliptic = any(clause.subject == NEUTRAL for clause in near)
     words = {form for clause in near for word in clause.words for form in (word, stem(word))}
@@ -219,6 +324,8 @@ def _supported(claim: Claim, said: Said) -> bool:
     for clause in claim.clauses:
         if clause.subject == OTHER:
             continue
+        if not {"mine", "ours"}.isdisjoint(said.words):
+            words |= {form for word in said.context for form in (word, stem(word))}
         verbs = [
             "want" if pair in _WISHES else stem(pair[1])
             for pair in itertools.pairwise(("", *clause.words))
@@ -241,13 +348,18 @@ _WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}
 
 def _light_content(claim: Claim) -> tuple[str, ...]:
     """What a fact of light words alone rests on: those that are not mere grammar."""
-    return tuple(word for word in claim.words if word in SOFT)
+    content = [word for word in claim.words if word in SOFT]
+    return tuple(word for word in content if word not in ("work", "job")) or tuple(content)
 
 
 def name_said(name: str, words: Iterable[str]) -> bool:
     """Whether a name is among the words, perhaps in another of its forms (``TV``, television)."""
     words = list(words)
     if any(word == name or (stem(word) == stem(name)) for word in words):
+        return True
+    if name.endswith("n") and any(
+        len(word) > 4 and name.startswith(word[:-1]) and 0 <= len(name) - len(word) < 3 for word in words
+    ):
         return True
     return any(name in group and not group.isdisjoint(words) for group in SAME_NAMES)
 
@@ -262,18 +374,36 @@ def _number_said(number: Number, said: Said) -> bool:
     ]
     if any(_same_count(number.counts, clause.words, run) for clause, run in found):
         return True
+    if any(_short_year(value, clause.words) for value in number.values for clause in said.clauses):
+        return True
     if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
         return True
     return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
 
 
+def _short_year(value: str, words: Sequence[str]) -> bool:
+    """Whether "in 1969" was said as "in sixty nine"."""
+    if not (value.isdigit() and 1920 <= int(value) <= 2010):
+        return False
+    return any(
+        str(int(value) % 100) in run.values and run.start and words[run.start - 1] in _BEFORE_YEARS
+        for run in runs(words)
+        if not _counts(words, run)
+    )
+
+
+_BEFORE_YEARS = word_set("in since from of till until by back")
+
+
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
     """Whether a number counts what the fact says; "she was fourteen" is an age."""
     said = _counts(words, run)
+    if said and claimed and stem(claimed[0]) in _UNITS and stem(said[0]) in _UNITS and not proves(said[0], claimed[0]):
+        return False
     if not claimed or any(proves(s, c) for s in said for c in claimed):
         return True
     age = run.start > 0 and words[run.start - 1] in BEING | {"under", "over"}
-    return not said and (not age or any(stem(word) in _UNITS for word in claimed))
+    return not said and (not age or "old" in claimed)
 
 
 def _is_one_of_several(noun: str, said: Said) -> bool:
@@ -289,6 +419,17 @@ def _is_one_of_several(noun: str, said: Said) -> bool:
         and not any("1" in v for v in counts)
         and not any(_singular((noun,), c.words) for c in said.clauses)
     )
+
+
+_MANY = word_set("many several multiple numerous various")
+_PLENTY = word_set("many several lot lots bunch tons ton few couple all every always number dozens hundreds whole")
+
+
+def _multiplied(claim: Claim, said: Said) -> bool:
+    """Whether "many games" is claimed where one was spoken of."""
+    if _MANY.isdisjoint(claim.words) or not _PLENTY.isdisjoint(said.words):
+        return False
+    return not any(run.values.isdisjoint({"1"}) for clause in said.clauses for run in runs(clause.words))
 
 
 def _singular(counted: Sequence[str], words: Sequence[str]) -> bool:

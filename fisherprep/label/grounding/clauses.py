@@ -22,11 +22,13 @@ from fisherprep.label.grounding.lexicon import (
     IRREGULAR_PAST,
     KIN,
     LEADS,
+    LOCATING,
     MEN,
     NEGATORS,
     OTHERS,
     PRONOUNS,
     SELF,
+    STOP,
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
@@ -49,6 +51,7 @@ _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, rev
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
 _OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
+_FILLING = word_set("one just still also always never really now")
 _IMPERSONAL = word_set("it that there this here")
 
 
@@ -111,7 +114,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         subject = _subject_at(words, at)
         if subject is not None:
             cuts[_with_what_leads(words, at)] = subject
-        elif words[at] in BOUNDARIES:
+        elif words[at] in BOUNDARIES or _just_after_no(words, at):
             cuts.setdefault(at, None)
     starts = sorted(cuts)
     found: list[Clause] = []
@@ -121,7 +124,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if _follows_from_if(found):
+            if _not_yet(found[-1]) or _follows_from_if(found) or _goes_on_supposing(found):
                 found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
@@ -138,6 +141,30 @@ def _follows_from_if(found: Sequence[Clause]) -> bool:
     words = found[-1].words
     going_on = words[0] == "and" and "i" not in words
     return going_on or any(a in ("am", "are", "will") for a in words) or (found[-2].imagined and words[0] == "and")
+
+
+def _goes_on_supposing(found: Sequence[Clause]) -> bool:
+    """Whether a clause hangs on the "might" of the one before ("i might quit and be a painter")."""
+    if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or"):
+        return False
+    return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
+
+
+def _just_after_no(words: Sequence[str], at: int) -> bool:
+    """``no kids just cats``: what follows "just" is not denied."""
+    after = words[at + 1 : at + 2]
+    return (
+        words[at] in ("just", "only")
+        and "no" in words[max(0, at - 4) : at]
+        and bool(after)
+        and after[0] not in THIRD_VERBS
+    )
+
+
+def _not_yet(clause: Clause) -> bool:
+    """``before i'm forty``."""
+    words = clause.words
+    return words[0] in ("before", "until") and not {"am", "are", "turn", "get"}.isdisjoint(words)
 
 
 def _cannot(words: Sequence[str]) -> bool:
@@ -206,10 +233,12 @@ def _subject_at(words: Sequence[str], at: int) -> str | None:
     if word in SELF:
         return OWN
     if word in OTHERS:
-        return OTHER
+        after = words[at + 1] if at + 1 < len(words) else ""
+        begins = at == 0 or before in BOUNDARIES | LEADS
+        return OTHER if word != "people" or begins or after in THIRD_VERBS | AUXILIARIES or _past(after) else None
     if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
-        after = words[at + 2 : at + 4]
-        if (after[1:] if after[:1] == ["one"] else after)[:1] in (["is"], ["'s"], ["was"], ["works"], ["lives"]):
+        after = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
+        if after and (after[0] in THIRD_VERBS or _past(after[0])):
             return OTHER
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC
@@ -240,7 +269,9 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
             last += 1
         for verb in (last + 1, last + 2):
             if verb < len(words) and (
-                words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))
+                words[verb] in THIRD_VERBS
+                or _past(words[verb])
+                or (verb == last + 1 and (_does(words, verb) or _do(words, at, verb)))
             ):
                 return 0 if _owned(words, at, verb) else verb
             if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
@@ -255,6 +286,14 @@ def _does(words: Sequence[str], verb: int) -> bool:
     word = words[verb]
     ends = word.endswith("s") and not word.endswith(("ss", "'s", "us")) and len(word) > 4 and word not in KIN
     return ends and not words[verb - 1].endswith("s") and verb + 1 < len(words)
+
+
+def _do(words: Sequence[str], at: int, verb: int) -> bool:
+    """Whether a word after several people, with whom the sentence begins, is their verb ("my girls play soccer")."""
+    word, begins = words[verb], at == 0 or words[at - 1] in BOUNDARIES | LEADS
+    several = words[verb - 1].endswith("s") or words[verb - 1] in ("children", "people")
+    plain = word.isalpha() and word not in STOP | LOCATING | BOUNDARIES and not word.endswith(("ing", "ly"))
+    return begins and several and plain and verb + 1 < len(words)
 
 
 def _past(word: str) -> bool:

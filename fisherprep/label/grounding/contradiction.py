@@ -35,10 +35,11 @@ from fisherprep.label.grounding.wording import proves, stem
 
 MAX_TAKEN_UP = 20
 """Clauses looked at for one that the next clause goes on with."""
+_LOCATED = word_set("in over up down out")
 _REPORTING = word_set("think say believe feel tell claim")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _TRADES = word_set("teach work coach manage study drive")
-_STANDING_IN = word_set("one it them")
+_STANDING_IN = word_set("one it them there here")
 _FAMILY = word_set("family kids children parents wife husband")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
@@ -83,7 +84,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return None
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
-        ("contradicted", lambda c: _modifies(claim, key) or _wedded(claim, key, c) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: _granted(claim, key, c) or _agrees(c, claim, clause)),
         ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
         (
             "no_longer_so",
@@ -101,9 +102,20 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     return None
 
 
+def _granted(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether what is denied leaves the word as it is."""
+    return (
+        _modifies(claim, key)
+        or _wedded(claim, key, found)
+        or (not claim.clauses[0].denied and _presupposes(claim, key, found))
+    )
+
+
 def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
     """Whether "my student loans" says that there are some, whatever is said of them."""
-    if claim.words[:2] != ("i", "have"):
+    if claim.words[:2] not in (("i", "have"), ("i", "live"), ("i", "own")):
+        return False
+    if found.supposed and not {"open", "buy", "get", "start", "have", "build"}.isdisjoint(map(stem, found.words)):
         return False
     return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
 
@@ -158,16 +170,34 @@ def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return not claim.opinion
     if clause.subject == OTHER and clause.who:
         return not _about(clause.who, key, found)
-    if found.subject != OTHER:
+    if found.subject != OTHER or _undergone(claim, found):
         return False
     if claim.opinion:
         return any(stem(word) in _REPORTING for word in found.words)
+    if (
+        claim.words[:2] in (("i", "are"), ("i", "were"))
+        and clause.subject == OWN
+        and found.who not in ("we", "they", "")
+    ):
+        return stem(key) != "marry"
     if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
         return False
     if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
         mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
         return not mine and (key not in KIN or found.who not in ("they", ""))
     return not any(_says(word, key) and word in KIN for word in found.words)
+
+
+def _undergone(claim: Claim, found: Clause) -> bool:
+    """Whether "they laid me off" is told as "you were laid off"."""
+    passive = any(
+        a in ("was", "were", "been", "got") and _passive(b) for a, b in zip(claim.words, claim.words[1:], strict=False)
+    )
+    return passive and "me" in found.words and found.who in ("they", "", "somebody", "someone")
+
+
+def _passive(word: str) -> bool:
+    return word.endswith(("ed", "en")) or word in IRREGULAR_PAST or word in ("laid", "let")
 
 
 def _dislikes(clause: Clause, said: Said) -> bool:
@@ -209,7 +239,10 @@ def _about(who: str, key: str, found: Clause) -> bool:
 
 def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
-    return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
+    at_verb = 2 if claim.words[:1] == ("i",) else 0
+    return any(
+        a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
+    )
 
 
 def _tense_differs(clause: Clause, found: Clause) -> bool:
@@ -228,6 +261,13 @@ def _still(clause: Clause, verb: str) -> bool:
 
 
 def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
+    if clause.subject == OTHER and any(
+        proves(w, clause.who) and not _LOCATED.isdisjoint(found.words[at + 1 : at + 3])
+        for at, w in enumerate(found.words)
+    ):
+        return False
+    if "lived" in clause.words and {"years", "months", "year"} & set(found.words):
+        return False
     claimed = _bond(clause.words, place)
     said = _bond(found.words, place)
     return claimed is not None and said is not None and said not in PLACE_AGREES[claimed]

@@ -17,8 +17,12 @@ from fisherprep.label.grounding.wording import tokens
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
 _ASKING = word_set("what where when who why how which")
+_AFTER_ASKING = AUXILIARIES | word_set(
+    "'s 're about kind sort type many much long old often far big come you else part your"
+)
 _SUBJECTS = word_set("you they he she it your")
-_STANDING_IN = word_set("it she he they him her them one ones mine that there")
+_COUNTED = word_set("day days time thing of more year week month night")
+STANDING_IN = word_set("it she he they him her them one ones mine ours that there we")
 MAX_CONTEXT = 60
 """Words of a turn before that are looked back on."""
 _DISCOURSE = word_set("well oh so actually like uh-huh okay right")
@@ -96,7 +100,7 @@ class Evidence:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
-            refers = bool(questions) or not _STANDING_IN.isdisjoint(words)
+            refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words))
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
@@ -123,6 +127,13 @@ class Evidence:
         return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
 
 
+def _without_counts(words: Sequence[str]) -> list[str]:
+    """The words without a "one" that counts ("one day")."""
+    return [
+        w for w, after in itertools.zip_longest(words, words[1:], fillvalue="") if w != "one" or after not in _COUNTED
+    ]
+
+
 def _inquires(clause: Clause) -> bool:
     """Whether a clause without a subject asks ("how many kids")."""
     many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
@@ -132,7 +143,9 @@ def _inquires(clause: Clause) -> bool:
 def _asks(words: Sequence[str]) -> bool:
     """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
     turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in itertools.pairwise(words))
-    return turned or "so you" in " ".join(words[:4]) or not _ASKING.isdisjoint(words)
+    inquiring = any(a in _ASKING - {"who", "which"} and b in _AFTER_ASKING for a, b in itertools.pairwise(words))
+    inquiring = inquiring or not _ASKING.isdisjoint(words[:4])
+    return turned or inquiring or "so you" in " ".join(words[:4])
 
 
 def _answered(words: Sequence[str]) -> bool | None:

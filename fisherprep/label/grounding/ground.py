@@ -22,6 +22,7 @@ from fisherprep.label.grounding.lexicon import STOP, word_set
 from fisherprep.label.grounding.misreadings import misread
 from fisherprep.label.grounding.names import NOT_NAMES, OWN_NAMES
 from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.predicate import misattributed
 from fisherprep.label.grounding.privacy import identifies, unsafe
 from fisherprep.label.grounding.wording import any_proves, is_light, stem, tokens
 from fisherprep.label.topic import topic_wording
@@ -123,7 +124,7 @@ def _reason(text: str, cited: Sequence[int], evidence: Evidence) -> str | None:
         return reason
     claim = read_claim(text)
     said = evidence.of(cited)
-    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said)
+    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said) or misattributed(claim, said)
 
 
 def _form(text: str) -> str | None:

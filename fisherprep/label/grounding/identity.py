@@ -216,6 +216,11 @@ def _unknown(word: str) -> bool:
     return word not in _KNOWN and stem(word) not in _KNOWN and not word.endswith(("ing", "ed"))
 
 
+def plain_word(word: str) -> bool:
+    """Whether a word of lower case is a common one by the lists of this room."""
+    return _common(word)
+
+
 def _common(word: str) -> bool:
     return word in _KNOWN or stem(word) in _KNOWN or word in _PLAIN_AT or bool(runs([word])) or word == "'s"
 

@@ -21,7 +21,7 @@ should can could may might must ought of in on at by for from to into onto with 
 or but nor if because since while until though although though's after before during over under up down out off through
 between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
 too
-only even still very really quite pretty rather more most much many few several lot lots bit little less least
+only even still instead very really quite pretty rather more most much many few several lot lots bit little less least
 again ever always often sometimes usually yet already now currently today once one's etc like kind sort
 used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
@@ -36,7 +36,7 @@ dislike hate despise avoid mind worry concern bother
 thing something anything everything stuff way time place people person someone anyone everyone part type kind reason lot
 life day year month week age old young new good great nice fine big small large long short early late whole main
 currently recently previously formerly originally generally mostly mainly primarily frequently regularly occasionally
-rarely seldom especially particularly actually simply truly deeply highly strongly strong personally together away back
+rarely seldom especially particularly actually simply truly deeply highly strongly strong personally away back
 ago later soon daily every former previous past current fond fan avid big enthusiastic interested interest passionate
 certain different various important opinion view concerned able willing
 job profession occupation career living home hobby activity experience
@@ -44,7 +44,7 @@ prefer favorite around approximately nearly almost roughly least per
 yourself own describe include involve relate regard free spare lately nowadays originally ago total
 """)
 
-NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
+NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot instead")
 AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
 LIKINGS = word_set("like love enjoy prefer fond fan favorite adore appreciate")
@@ -58,12 +58,14 @@ EQUAL = tuple(
     tuple(group.split())
     for group in """
 kid child
+childhood boyhood girlhood
 son boy
 daughter girl
 grandchild grandkid
 mother mom mama mommy
 father dad daddy papa
 parent folk
+vet veterinarian
 grandmother grandma nana granny
 grandfather grandpa granddad
 spouse partner
@@ -103,9 +105,11 @@ exercise workout
 jog run
 smoke smoker cigarette
 drink alcohol
-quit stop anymore give
+quit stop
+old elderly
 begin start
 buy purchase
+new recent brand
 expensive pricey costly
 cheap inexpensive
 tired exhausted
@@ -119,7 +123,6 @@ cellphone cell mobile
 photo photograph picture photography
 garden gardener
 volunteer volunteering
-military army navy
 grocery groceries
 america us usa states
 raise increase
@@ -181,6 +184,7 @@ BROADER = {
         "vehicle": "minivan hatchback sedan suv car truck pickup motorcycle van",
         "relative": "cousin uncle aunt niece nephew sister brother",
         "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
+        "military": "army navy marines marine corps", "quit": "anymore",
         "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
     }.items()
 }  # fmt: skip
@@ -199,7 +203,7 @@ IRREGULAR = {
         "say": "said", "spend": "spent", "lose": "lost", "meet": "met", "pay": "paid", "bring": "brought",
         "build": "built", "fight": "fought", "fall": "fell fallen", "hear": "heard", "hold": "held", "sleep": "slept",
         "stand": "stood", "understand": "understood", "win": "won", "wear": "wore worn", "send": "sent",
-        "become": "became", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
+        "become": "became", "bite": "bit bitten", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
         "man": "men", "woman": "women", "wife": "wives", "life": "lives", "foot": "feet", "tooth": "teeth",
         "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
         "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",
@@ -209,11 +213,11 @@ IRREGULAR = {
 }  # fmt: skip
 
 KIN = word_set("""
-wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
+wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son daughter kid kids child
 children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
 grandchildren
 grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
-boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
+boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws inlaws law stepson
 stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
 dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
 """)
@@ -247,12 +251,21 @@ IRREGULAR_PAST = word_set(
     "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
     "wore sent got"
 )
+IRREGULAR_PAST |= frozenset(
+    form
+    for form, base in IRREGULAR.items()
+    if not form.endswith(("s", "ing"))
+    and base not in ("be", "good", "bad", "person", "man", "woman", "wife", "foot", "tooth")
+    and base not in ("child", "grandchild", "fiance", "life", "do", "own")
+) - word_set("has have had gonna born run")
 SELF = word_set("i we")
-BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
+BOUNDARIES = word_set(
+    "and but so because then when while although though cause instead except where since until after before"
+)
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe getting will consider imagine dream think believe interested going save when whenever"
+    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
