@@ -134,6 +134,11 @@ def _speaks_grpc(host: str, port: int) -> bool:
 
 
 def _reason(err: BaseException) -> str:
+    if "uthentication" in f"{err.__cause__} {err.__context__}":
+        return (
+            "asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH (else "
+            "~/.ray/auth_token) as where its head was started"
+        )
     if isinstance(err, SystemExit):  # Ray's native code gave up
         return "did not answer; see whether a Ray head of the same release runs there"
     text = " ".join(line.strip() for line in str(err).splitlines() if line.strip())
