@@ -134,13 +134,20 @@ def _speaks_grpc(host: str, port: int) -> bool:
 
 
 def _reason(err: BaseException) -> str:
+    if "uthentication" in f"{err.__cause__} {err.__context__}":
+        return (
+            "asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH (else "
+            "~/.ray/auth_token) as where its head was started"
+        )
+    if isinstance(err, SystemExit):  # Ray's native code gave up
+        return "did not answer; see whether a Ray head of the same release runs there"
     text = " ".join(line.strip() for line in str(err).splitlines() if line.strip())
     if "ersion mismatch" in text:
         here = f"Python {sys.version.split()[0]}, Ray {_ray_version()}"
         return f"runs other releases than this command ({here}): {text[:600]}"
     if isinstance(err, ConnectionError) and "any running Ray" in text:
         return "this machine belongs to no running cluster; expected `ray start` before, or --ray-address HOST:PORT"
-    return text[:600] or "did not answer; see whether a Ray head runs there"
+    return text[:600]
 
 
 def _ray_version() -> str:

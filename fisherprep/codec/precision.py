@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -97,14 +98,28 @@ def signal_encoder(mimi: MimiModel, precision: str = "auto", exact: bool = False
         exact: stream frame by frame, as a live server does, whatever the precision.
     """
     if exact:
-        return lambda signals: [stream_channels(mimi, signal[None])[0] for signal in signals]
+        return lambda signals: _streamed(mimi, signals)
     if precision == "auto" and (batched := _batched(mimi)):
         return batched
     return lambda signals: _plain(mimi, signals)
 
 
+_in_turn = Lock()
+"""For threads that share a codec: moshi's holds state while it encodes."""
+
+
+def _streamed(mimi: MimiModel, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
+    with _in_turn:
+        return [stream_channels(mimi, signal[None])[0] for signal in signals]
+
+
 def _plain(mimi: MimiModel, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Neighbours of the same length, as a call's channels are, go together."""
+    with _in_turn:
+        return _pairs(mimi, signals)
+
+
+def _pairs(mimi: MimiModel, signals: Sequence[np.ndarray]) -> list[np.ndarray]:
     codes: list[np.ndarray] = []
     while len(codes) < len(signals):
         first = len(codes)
