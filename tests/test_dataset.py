@@ -110,6 +110,18 @@ def test_datasets_opens_the_work_folder_and_the_codes_folder(work, tmp_path, fol
     assert [row["call_id"] for row in live] == ["call_001"]
 
 
+def test_datasets_opens_shards_without_rows(tmp_path):
+    work = encoded_work(tmp_path, 2)
+    write_stage(work, "encode", {"codes": [], "voices": []}, shard="call_00")
+    work.write_table("codes/call_11.parquet", CODES.from_rows([codes_row("call_110", 30)]))
+    write_card(work)
+    assert pq.ParquetFile(work.files("codes")[0]).metadata.num_rows == 0 == len(ShardWindows(work.files("codes")[0]))
+    for streaming in (False, True):
+        found = list(load(work.path, cache=tmp_path / "cache", streaming=streaming)["train"])
+        assert [row["call_id"] for row in found] == ["call_110"]
+    assert list(load(work.path, "voices", cache=tmp_path / "cache", streaming=True)["train"]) == []
+
+
 def test_windows_of_what_datasets_gives(work, tmp_path):
     loaded = load(work.path, cache=tmp_path)["train"]
     voices = load(work.path, "voices", cache=tmp_path)["train"]

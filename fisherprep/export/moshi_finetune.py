@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
 from fisherprep.export.calls import Choice, Item, choice_of, items_of, not_agent, refused, rows_by_call, rows_of_splits
 from fisherprep.export.folder import Payload, write_part
@@ -100,9 +101,7 @@ class _Text:
 def _write_call(
     payload: Payload, row: dict[str, Any], items: list[Item], text: _Text, result: ShardResult
 ) -> list[tuple[str, dict[str, Any]]]:
-    from fisherprep.codec.call import codec_audio
-
-    samples = np.round(codec_audio(payload.work, row) * 32768.0)
+    samples = _at_codec_rate(payload.work, row)
     result.counters["clipped_samples"] += int((np.abs(samples + 0.5) > 32768).sum())
     pcm = dict(zip(SIDES, np.clip(samples, -32768, 32767).astype(np.int16), strict=True))
     num_samples = samples.shape[1]
@@ -118,6 +117,25 @@ def _write_call(
         result.counters["hours"] += duration_s / 3600  # type: ignore[assignment]  # a float among counts
         lines.append((f"{row['split']}.jsonl", {"path": files[0], "duration": duration_s}))
     return lines
+
+
+def _at_codec_rate(work: WorkFolder, row: dict[str, Any]) -> np.ndarray:
+    """Both channels as whole numbers, float32 [2, N] at 24 kHz, N = ceil(M * 24000 / rate).
+
+    Raises:
+        BadInput: a file cannot be read, or is not the one that was ingested.
+    """
+    import soxr
+
+    audio = read_call_audio(work, row)
+    samples, rate_hz = np.asarray(audio.samples, np.float32), audio.rate_hz
+    if rate_hz == CODEC_RATE_HZ:
+        return samples
+    resampled = np.zeros((len(samples), -(-samples.shape[1] * CODEC_RATE_HZ // rate_hz)), np.float32)
+    for channel, new in zip(samples, resampled, strict=True):
+        found = soxr.resample(channel, rate_hz, CODEC_RATE_HZ, quality="HQ")[: len(new)]
+        new[: len(found)] = found
+    return np.round(resampled)
 
 
 def _write_wav(out: WorkFolder, relative: str, samples: np.ndarray) -> None:
