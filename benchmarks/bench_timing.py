@@ -57,13 +57,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         measured = _measured_file(place, args.calls, args.seconds, args.seed)
+        try:
+            given = read_timing(measured)
+        except ValueError as err:
+            raise SystemExit(f"{err}: give more --calls or --seconds") from err
         hard = _hard_file(place)
         began = time.monotonic()
         default = _synthesised(place / "default", args.dialogues, None)
         seconds = time.monotonic() - began
         alike = _synthesised(place / "alike", args.dialogues, measured)
         strained = _synthesised(place / "hard", args.dialogues, hard)
-        source, given = Timing(), read_timing(measured)
+        source = Timing()
         _show("built-in default", default, source)
         _show("measured on a demo release", alike, given)
         _show("hard source", strained, read_timing(hard))
@@ -118,7 +122,10 @@ def _hard_file(place: Path) -> Path:
 
 def _synthesised(out: Path, dialogues: int, timing: Path | None) -> Measured:
     synthesize(load_manifest(MANIFEST), out, dialogues, None, LocalEngine(2), Sound(timing=timing))
-    return measure_work(WorkFolder.open(out), SPLITS, LocalEngine(2))
+    found = measure_work(WorkFolder.open(out), SPLITS, LocalEngine(2))
+    if not found.transfers or not found.pauses:
+        raise SystemExit(f"{dialogues} dialogues have too few transfers to be compared; give more --dialogues")
+    return found
 
 
 def _show(name: str, found: Measured, source: Timing) -> None:

@@ -1,24 +1,26 @@
 """Base models in: files of a checkpoint to an ``LMModel`` with 17 rows and a depformer over both audio streams.
 
 Takes ``nvidia/personaplex-7b-v1`` (dep_q 16), ``kyutai/moshiko-pytorch-bf16`` (dep_q 8, expanded by copying) and toys
-in their layout. Config keys that a checkpoint leaves out are completed by Moshi's own defaults; attention weights may
-be fused (``in_proj_weight``, as released) or split by depth step (``in_projs.N.weight``, PyPI moshi's parameters).
-
-Legend: "split" keys are those of PyPI moshi's ``LMModel.state_dict()``; "fused" keys those of the released files.
+in their layout. Config keys that a checkpoint leaves out are completed by Moshi's own defaults; either layout of the
+attention weights is read (``model/keys.py``). Tensors go from the file to their device one at a time, in the type they
+are wanted in: a 7B model is never in memory twice.
 """
 
 from __future__ import annotations
 
-import re
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.schema import TEXT_EPAD, TEXT_PAD
+from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
+    import sentencepiece
     import torch
     from moshi.models.lm import LMModel
 
@@ -69,16 +71,6 @@ REFUSED_KEYS = (
 )
 """Keys that make another kind of model of it (Hibiki, TTS, adapters): refused when set."""
 
-DEP_Q = 16
-"""Codebooks that the depformer predicts: both audio streams."""
-
-_FUSED = re.compile(r"(.+\.self_attn)\.(in|out)_proj(?:_weight|\.weight)")
-_SPLIT = re.compile(r"(.+\.self_attn)\.(in|out)_projs\.(\d+)\.weight")
-_PER_STEP = re.compile(
-    r"(depformer\.layers\.\d+\.gating|depformer\.layers\.\d+\.self_attn\.(?:in|out)_projs|linears"
-    r"|depformer_in|depformer_emb|depformer_norms)\.(\d+)\.(.+)"
-)
-
 
 @dataclass(frozen=True)
 class BaseModel:
@@ -100,13 +92,20 @@ class BaseModel:
         Raises:
             ValueError: the file is not a SentencePiece model.
         """
+        return PromptTexts(self.tokenizer(), self.lm["text_card"])
+
+    def tokenizer(self) -> sentencepiece.SentencePieceProcessor:
+        """The checkpoint's tokenizer.
+
+        Raises:
+            ValueError: the file is not a SentencePiece model.
+        """
         import sentencepiece
 
         try:
-            tokenizer = sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
+            return sentencepiece.SentencePieceProcessor(str(self.files.tokenizer))
         except (OSError, RuntimeError) as err:
             raise ValueError(f"{self.files.tokenizer}: cannot be read as a SentencePiece model ({err})") from err
-        return PromptTexts(tokenizer, self.lm["text_card"])
 
 
 def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> BaseModel:
@@ -116,7 +115,12 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
         ValueError: a file is missing, the hub cannot be reached, or the configuration is not that of a Moshi with 17
             rows.
     """
-    files = locate(source, need)
+    return as_base(locate(source, need))
+
+
+def as_base(files: CheckpointFiles) -> BaseModel:
+    """The same for files that are found already; raises the same."""
+    source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
         raise ValueError(f"{source}: config.json sets {refused[0]}; expected a plain Moshi or PersonaPlex model")
@@ -143,137 +147,133 @@ def _check_lm(source: str, lm: dict[str, Any]) -> None:
     need(lm["depformer_multi_linear"] is True, "depformer_multi_linear", "true")
 
 
-def load_model(base: BaseModel, device: torch.device, gradient_checkpointing: bool = False) -> LMModel:
-    """The base model in fp32 on ``device``, ready to train.
+def empty_model(base: BaseModel, gradient_checkpointing: bool = False) -> LMModel:
+    """The base's architecture without weights (device ``meta``, fp32).
 
     Raises:
-        ValueError: the file is not safetensors, tensors are missing or have another shape than config.json says.
-    """
-    state = expand_depformer(split_attention(_read(base.weights)))
-    return model_from(base, state, str(base.weights), device, gradient_checkpointing)
-
-
-def model_from(
-    base: BaseModel,
-    state: dict[str, torch.Tensor],
-    where: str,
-    device: torch.device,
-    gradient_checkpointing: bool = False,
-) -> LMModel:
-    """A model of the base's shape with the weights ``state`` (split keys), in fp32 on ``device``.
-
-    Raises:
-        ValueError: config.json's values do not make a model, or the weights are not those of one of its shape.
+        ValueError: config.json's values do not make a model.
     """
     import torch
     from moshi.models.lm import LMModel
 
     try:
-        model = LMModel(device=torch.device("meta"), gradient_checkpointing=gradient_checkpointing, **base.lm)
+        return LMModel(device=torch.device("meta"), gradient_checkpointing=gradient_checkpointing, **base.lm)
     except (AssertionError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as err:
         raise ValueError(f"{base.files.source}: config.json does not describe a model ({err})") from err
-    load_weights(model, state, where)
-    return model.to(device)
 
 
-def load_weights(model: LMModel, state: dict[str, torch.Tensor], where: str) -> None:
-    """Put ``state`` (split keys) into ``model`` in fp32.
+def load_model(
+    base: BaseModel, device: torch.device, gradient_checkpointing: bool = False, dtype: torch.dtype | None = None
+) -> LMModel:
+    """The base model on ``device``, in ``dtype`` (default fp32).
 
     Raises:
-        ValueError: a tensor is missing, is one too many, or has another shape.
+        ValueError: the file is not safetensors, tensors are missing or have another shape than config.json says.
     """
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in state.items()}
-    if missing := sorted(expected.keys() - found.keys()):
-        raise ValueError(
-            f"{where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); "
-            "the weights and config.json do not belong together"
-        )
-    if surplus := sorted(found.keys() - expected.keys()):
-        raise ValueError(
-            f"{where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); "
-            "the weights and config.json do not belong together"
-        )
-    if wrong := [key for key in sorted(expected) if expected[key] != found[key]]:
-        key = wrong[0]
-        raise ValueError(
-            f"{where}: {len(wrong)} tensors have another shape than config.json says "
-            f"(first: {key}: found {list(found[key])}, expected {list(expected[key])})"
-        )
     import torch
 
-    model.load_state_dict({key: value.to(torch.float32, copy=True) for key, value in state.items()}, assign=True)
+    model = empty_model(base, gradient_checkpointing).to(dtype or torch.float32)
+    with open_weights(base) as weights:
+        weights.check({key: value.shape for key, value in model.state_dict().items()})
+        state = {key: weights.read(key, value, device) for key, value in model.state_dict().items()}
+    model.load_state_dict(state, assign=True)
+    return model.requires_grad_(True)
 
 
-def _read(file: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+class Weights:
+    """An open weights file, whose tensors are read one by one under their split keys."""
+
+    def __init__(self, handle: Any, where: str) -> None:
+        self._handle, self._where = handle, where
+        self._shapes = {key: tuple(handle.get_slice(key).get_shape()) for key in handle.keys()}  # noqa: SIM118
+        self._parts = parts(self._shapes)
+
+    def check(self, expected: Mapping[str, Sequence[int]]) -> None:
+        """Compare with the shapes that a model has.
+
+        Raises:
+            ValueError: a tensor is missing, is one too many, or has another shape.
+        """
+        if missing := sorted(expected.keys() - self._parts.keys()):
+            raise ValueError(
+                f"{self._where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); "
+                "the weights and config.json do not belong together"
+            )
+        if surplus := sorted(self._parts.keys() - expected.keys()):
+            raise ValueError(
+                f"{self._where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); "
+                "the weights and config.json do not belong together"
+            )
+        wrong = [key for key in sorted(expected) if self._shape(key) not in (None, tuple(expected[key]))]
+        if wrong:
+            key = wrong[0]
+            raise ValueError(
+                f"{self._where}: {len(wrong)} tensors have another shape than config.json says "
+                f"(first: {key}: found {list(self._shape(key) or ())}, expected {list(expected[key])})"
+            )
+
+    def read(self, key: str, like: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """A tensor of its own (nothing shared with another key's), on ``device``, with the shape and type of ``like``.
+
+        Raises:
+            ValueError: the file ends before the tensor does.
+        """
+        import torch
+
+        part = self._parts[key]
+        if part is None:
+            return torch.zeros(like.shape, dtype=like.dtype, device=device)
+        rows = like.shape[0] if like.ndim else 0
+        data = self._handle.get_slice(part.key)
+        value = data[part.index * rows : (part.index + 1) * rows] if part.count > 1 else data[:]
+        return value.to(device, like.dtype, copy=True)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the file's numbers."""
+        return self._handle.get_slice("text_linear.weight")[:1].dtype
+
+    @property
+    def fused(self) -> bool:
+        """Whether the file has the released layout of the attention weights."""
+        return is_fused(self._shapes)
+
+    @property
+    def for_agent_alone(self) -> bool:
+        """Whether the file's depformer predicts the agent's 8 codebooks only, as moshiko's does."""
+        return f"linears.{NUM_CODEBOOKS}.weight" not in self._shapes
+
+    def _shape(self, key: str) -> tuple[int, ...] | None:
+        part = self._parts[key]
+        if part is None:
+            return None
+        rows, *rest = self._shapes[part.key] or (0,)
+        return (rows // part.count, *rest) if self._shapes[part.key] else ()
+
+
+@contextlib.contextmanager
+def open_weights(base: BaseModel) -> Iterator[Weights]:
+    """The base's weights file, open.
+
+    Raises:
+        ValueError: it is not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(file)
+        with safe_open(base.weights, framework="pt") as handle:
+            yield Weights(handle, str(base.weights))
     except (SafetensorError, OSError) as err:
-        raise ValueError(f"{file}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err
+        where = base.weights
+        raise ValueError(f"{where}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err
 
 
-def split_attention(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Fused attention keys as split keys; split keys stay.
+def completed_config(base: BaseModel, names: dict[str, str], dep_q: int = DEP_Q) -> dict[str, Any]:
+    """config.json of a result: complete, and nothing in it that PyPI moshi does not know.
 
-    ``in_proj_weight`` is ``[S * 3 * dim, dim]`` and ``out_proj.weight`` ``[S * dim, dim]`` for S depth steps (S = 1 in
-    the temporal transformer): moshi/modules/transformer.py ``StreamingMultiheadAttention._load_hook``.
+    Args:
+        names: ``moshi_name`` and the like.
     """
-    split = {}
-    for key, value in state.items():
-        match = _FUSED.fullmatch(key)
-        if match is None:
-            split[key] = value
-            continue
-        rows_per_step = value.shape[1] * (3 if match[2] == "in" else 1)
-        for step, part in enumerate(value.split(rows_per_step)):
-            split[f"{match[1]}.{match[2]}_projs.{step}.weight"] = part
-    return split
-
-
-def fuse_attention(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Split attention keys as the fused keys of the released files; the inverse of ``split_attention``."""
-    import torch
-
-    fused: dict[str, list[torch.Tensor]] = {}
-    for key, value in state.items():
-        match = _SPLIT.fullmatch(key)
-        if match is not None:
-            key = f"{match[1]}.in_proj_weight" if match[2] == "in" else f"{match[1]}.out_proj.weight"
-        fused.setdefault(key, []).append(value)  # steps come in order: state_dict lists modules in order
-    return {key: torch.cat(parts) if len(parts) > 1 else parts[0] for key, parts in fused.items()}
-
-
-def expand_depformer(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Depformer weights for 8 codebooks (the agent) as weights for 16 (agent and user); 16 stay as they are.
-
-    Step 8 + i takes the weights of step i, as NVIDIA's ``get_moshi_lm(copy_missing_weights=True)`` does
-    (NVIDIA/personaplex moshi/moshi/models/loaders.py). One table has no step to be copied from: ``depformer_emb.7``
-    embeds the agent's last codebook for the user's first step, and a model of 8 lacks it (its last codebook is never an
-    input). NVIDIA's loader has no rule for it and stops there; here it starts at zero, so that the user's first step
-    begins with what the temporal transformer says, and learns.
-    """
-    import torch
-
-    half = DEP_Q // 2
-    if f"linears.{half}.weight" in state or f"linears.{half - 1}.weight" not in state:
-        return state
-    expanded = dict(state)
-    for key, value in state.items():
-        match = _PER_STEP.fullmatch(key)
-        if match is not None and int(match[2]) < half:
-            expanded[f"{match[1]}.{int(match[2]) + half}.{match[3]}"] = value
-    expanded[f"depformer_emb.{half - 1}.weight"] = torch.zeros_like(state["depformer_emb.0.weight"])
-    return expanded
-
-
-def completed_config(base: BaseModel, names: dict[str, str]) -> dict[str, Any]:
-    """config.json of a result: the base's, complete, with dep_q 16 and the given file names."""
-    return {**base.files.config, **base.lm, **names}
-
-
-def is_fused(keys: list[str]) -> bool:
-    """Whether a weights file has the released files' fused attention keys."""
-    return any(_FUSED.fullmatch(key) for key in keys)
+    given = base.files.config
+    kept: dict[str, Any] = {key: given[key] for key in ("lm_gen_config", "model_id") if key in given}
+    return {**base.lm, "dep_q": dep_q, **names, "model_type": "moshi", **kept}

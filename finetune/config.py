@@ -12,11 +12,12 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finetune.prompt import prompt_frames
 from fisherprep.checkpoint import DEFAULT_CHECKPOINT
 from fisherprep.manifest import DEFAULT_DIR
 
@@ -36,30 +37,74 @@ class DataConfig:
     """Longest window, prompt included: 163.84 s (PersonaPlex)."""
     max_prompt_share: float = 0.5
     """Part of a window that its prompt may take; a voice prompt that would take more is left out."""
+    agent: str = "random"
+    """random (one side of each stretch of a call is the agent, as in Moshi's Fisher stage) or both (each stretch gives
+    two windows, one per side)."""
+    drop_text_prompt: float = 0.1
+    """Share of windows without text prompt, so that the model also knows to be used without one. 0.1 is a usual rate
+    for a condition that may be absent (arXiv 2207.12598, section 4: 0.1 and 0.2 do alike); PersonaPlex's is not
+    published."""
+    drop_voice_prompt: float = 0.1
+    """Share of windows without voice prompt, independent of the text's; same source."""
+    workers: int = 2
+    """Threads that read windows ahead of the training; 0: windows are read when they are needed."""
+    prefetch: int = 2
+    """Steps that they read ahead."""
     batch_size: int = 32
     """Windows per optimiser step (PersonaPlex)."""
     micro_batch_size: int = 1
     """Windows per forward pass; the rest of the batch is accumulated."""
 
 
+FULL, LORA = "full", "lora"
+LORA_TARGETS = ("all", "temporal", "depth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraConfig:
+    """Low-rank adapters (arXiv 2106.09685), as Kyutai's ``moshi.modules.lora`` has them. For ``train: lora`` alone."""
+
+    rank: int = 0
+    """Rank of the adapters; 0: none. Kyutai's moshi-finetune uses 128."""
+    scaling: float = 2.0
+    """Factor of the adapters' output (alpha / rank elsewhere); Kyutai's advice: leave it."""
+    targets: str = "all"
+    """Whose linear layers get adapters: all, temporal or depth (the transformers; the heads only with all)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which base model, and how it is run."""
+    """Which base model, what of it learns, and how it is run."""
 
     checkpoint: str = DEFAULT_CHECKPOINT
+    train: str = FULL
+    """full: the weights themselves. lora: adapters beside frozen weights."""
+    lora: LoraConfig = LoraConfig()
+    embeddings: bool = True
+    """Whether the text and audio embeddings and the output heads learn too (in full, also beside adapters)."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: slower, far less memory."""
 
 
+LOSS_PRESETS = {
+    "personaplex": {"text_pad": 0.3, "semantic": 1.0, "acoustic": 0.02},
+    "moshi": {"text_pad": 0.5, "semantic": 100.0, "acoustic": 1.0},
+}
+"""Published weights: PersonaPlex, arXiv 2602.06053; Moshi, arXiv 2410.00037, section 4 (padding counts half, semantic
+tokens a hundred times acoustic ones)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Weights of the targets; the formula is in ``loss.py``. Defaults: PersonaPlex (arXiv 2602.06053)."""
+    """Weights of the targets; the formula is in ``loss.py``."""
 
-    text_pad: float = 0.3
+    preset: str = "personaplex"
+    """Which of ``LOSS_PRESETS`` the three weights are taken from where they are not given themselves."""
+    text_pad: float = LOSS_PRESETS["personaplex"]["text_pad"]
     """Weight of a PAD or EPAD target; any other text token weighs 1."""
-    semantic: float = 1.0
+    semantic: float = LOSS_PRESETS["personaplex"]["semantic"]
     """Weight of a stream's first codebook."""
-    acoustic: float = 0.02
+    acoustic: float = LOSS_PRESETS["personaplex"]["acoustic"]
     """Weight of each of a stream's other seven codebooks."""
     user_stream: bool = True
     """Whether the user's audio is a target too, as in PersonaPlex's released 16-codebook depformer."""
@@ -85,10 +130,12 @@ class OptimConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOutConfig:
-    """The held-out loss before the first step and after the last."""
+    """The held-out loss: before the first step, on the way, after the last."""
 
     windows: int = 64
-    """At most so many windows of each dataset's ``valid`` split."""
+    """At most so many windows of each dataset's ``valid`` split; 0: no held-out loss."""
+    every: int = 200
+    """Steps between measurements, each with a checkpoint, of which the best is kept; 0: none on the way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +145,29 @@ class SaveConfig:
     every: int = 200
     """Steps between checkpoints; the last step is always saved."""
     keep: int = 2
-    """How many of them stay on disk."""
+    """How many of them stay on disk, besides the one with the lowest held-out loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesConfig:
+    """The model talks with users of held-out calls on the way: RUN/samples."""
+
+    every: int = 400
+    """Steps between samples, which are also taken before the first and after the last step; 0: none at all."""
+    count: int = 2
+    """Calls of each dataset."""
+    seconds: float = 20.0
+    """Of each call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchConfig:
+    """Where curves go, besides the run's own logs."""
+
+    tensorboard: bool = True
+    """Event files in RUN/tensorboard, where the package tensorboard is installed."""
+    wandb: str = ""
+    """Project of Weights & Biases; empty: none. The key comes from the environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +184,8 @@ class Config:
     optim: OptimConfig = OptimConfig()
     heldout: HeldOutConfig = HeldOutConfig()
     save: SaveConfig = SaveConfig()
+    samples: SamplesConfig = SamplesConfig()
+    watch: WatchConfig = WatchConfig()
 
 
 def load_recipe(name_or_file: str) -> dict[str, Any]:
@@ -159,9 +230,20 @@ def make_config(values: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: an unknown key, a value of another type, or values that contradict each other.
     """
-    config = _build(Config, values, "")
+    config = _build(Config, _with_preset(values), "")
     _validate(config)
     return config
+
+
+def _with_preset(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The weights of the loss from its preset, where they are not given themselves."""
+    loss = values.get("loss") if isinstance(values, Mapping) else None
+    if not isinstance(loss, Mapping) or "preset" not in loss:
+        return values
+    preset = loss["preset"]
+    if not isinstance(preset, str) or preset not in LOSS_PRESETS:
+        raise ValueError(f"config loss.preset: found {preset!r}, expected one of {', '.join(LOSS_PRESETS)}")
+    return {**values, "loss": {**LOSS_PRESETS[preset], **loss}}
 
 
 def as_dict(config: Config) -> dict[str, Any]:
@@ -231,13 +313,17 @@ def _validate(c: Config) -> None:
 
     for key, value in flat(as_dict(c)).items():
         need(not isinstance(value, float) or math.isfinite(value), key, value, "a finite number")
-    for key in ("data.max_frames", "data.batch_size", "data.micro_batch_size"):
+    for key in ("data.batch_size", "data.micro_batch_size"):
         value = getattr(c.data, key.split(".")[1])
         need(value >= 1, key, value, "1 or more")
     for key, count in (("steps", c.steps), ("save.every", c.save.every), ("save.keep", c.save.keep)):
         need(count >= 1, key, count, "1 or more")
     need(c.seed >= 0, "seed", c.seed, "0 or more")
-    need(c.heldout.windows >= 0, "heldout.windows", c.heldout.windows, "0 or more")
+    for key, count in (("heldout.windows", c.heldout.windows), ("heldout.every", c.heldout.every)):
+        need(count >= 0, key, count, "0 or more")
+    need(c.samples.every >= 0, "samples.every", c.samples.every, "0 or more")
+    need(c.samples.count >= 1, "samples.count", c.samples.count, "1 or more")
+    need(0 < c.samples.seconds <= 120, "samples.seconds", c.samples.seconds, "a number above 0, at most 120")
     need(len(c.data.mix) > 0, "data.mix", c.data.mix, "at least one dataset, as in --mix fisher:0.7,coffee:0.3")
     for name, weight in c.data.mix.items():
         need(weight > 0, f"data.mix.{name}", weight, "a number above 0")
@@ -247,8 +333,18 @@ def _validate(c: Config) -> None:
         c.data.micro_batch_size,
         f"a divisor of data.batch_size ({c.data.batch_size})",
     )
+    need(c.data.agent in ("random", "both"), "data.agent", c.data.agent, "random or both")
+    for key in ("drop_text_prompt", "drop_voice_prompt"):
+        value = getattr(c.data, key)
+        need(0 <= value <= 1, f"data.{key}", value, "a probability from 0 to 1")
+    need(c.data.workers >= 0, "data.workers", c.data.workers, "0 or more")
+    need(c.data.prefetch >= 1, "data.prefetch", c.data.prefetch, "1 or more")
     share = c.data.max_prompt_share
     need(0 < share < 1, "data.max_prompt_share", share, "a share between 0 and 1")
+    shortest = math.ceil(prompt_frames(0, 0) / share)
+    need(c.data.max_frames >= shortest, "data.max_frames", c.data.max_frames,
+         f"{shortest} or more: a prompt without any words takes {prompt_frames(0, 0)} frames")  # fmt: skip
+    _validate_model(c.model, need)
     weights = (c.loss.text_pad, c.loss.semantic, c.loss.acoustic)
     need(min(weights) >= 0, "loss", weights, "weights of 0 or more")
     need(c.loss.semantic + c.loss.acoustic > 0, "loss", weights, "semantic or acoustic above 0")
@@ -259,3 +355,15 @@ def _validate(c: Config) -> None:
     need(c.optim.clip_norm >= 0, "optim.clip_norm", c.optim.clip_norm, "0 or more")
     need(0 <= c.optim.final_lr_share <= 1, "optim.final_lr_share", c.optim.final_lr_share, "a share from 0 to 1")
     need(0 <= c.optim.warmup_share < 1, "optim.warmup_share", c.optim.warmup_share, "a share from 0 to below 1")
+
+
+def _validate_model(c: ModelConfig, need: Callable[[bool, str, Any, str], None]) -> None:
+    need(c.train in (FULL, LORA), "model.train", c.train, f"{FULL} or {LORA}")
+    need(c.lora.targets in LORA_TARGETS, "model.lora.targets", c.lora.targets, f"one of {', '.join(LORA_TARGETS)}")
+    if c.train == FULL:
+        for key, value in dataclasses.asdict(c.lora).items():
+            default = getattr(LoraConfig(), key)
+            need(value == default, f"model.lora.{key}", value, f"nothing, as model.train is {FULL}; set it to {LORA}?")
+    else:
+        need(c.lora.rank >= 1, "model.lora.rank", c.lora.rank, f"1 or more with model.train: {LORA}, 128 say")
+        need(c.lora.scaling > 0, "model.lora.scaling", c.lora.scaling, "a number above 0")

@@ -7,6 +7,7 @@ Exit status 2: a flag was wrong. Exit status 1: the flags were fine, the data, f
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import click
@@ -18,13 +19,18 @@ def clean_exit() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as err:
-        raise click.ClickException(str(err)) from err
+        raise click.ClickException(f"{_who()}{err}") from err
     except RuntimeError as err:
         if "out of memory" not in str(err).lower():
             raise
         raise click.ClickException(
-            f"out of memory ({str(err).splitlines()[0]}); give a smaller --micro-batch-size or --max-frames"
+            f"{_who()}out of memory ({str(err).splitlines()[0]}); give a smaller --micro-batch-size or --max-frames"
         ) from err
+
+
+def _who() -> str:
+    """Under torchrun, which of the processes speaks: they may stand on different machines."""
+    return f"process {os.environ['RANK']}: " if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
 
 
 @contextlib.contextmanager
@@ -33,4 +39,6 @@ def usage_error(flag: str = "") -> Iterator[None]:
     try:
         yield
     except ValueError as err:
+        if _who() and os.environ["RANK"] != "0":  # all have read the same flags: one of them says it
+            raise SystemExit(click.UsageError.exit_code) from err
         raise click.UsageError(f"{flag}: {err}" if flag else str(err)) from err

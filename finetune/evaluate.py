@@ -1,15 +1,19 @@
-"""Held-out loss of a run, the base model beside the fine-tuned one.
+"""Evaluate a run on held-out calls, the base model beside the fine-tuned one.
 
 \b
     python -m finetune.evaluate runs/fisher-coffee --split test
 
-The windows are the same for both models and for every run over the same tables (their seed is fixed). Prints a table
-and writes RUN/evaluate-SPLIT.json.
+Three questions, three tables: the held-out loss of every stream; how much the loss rises when prompts are exchanged
+(a model that reads its prompt suffers); and turn-taking, by Full-Duplex-Bench's definitions, when the model talks
+through moments of the calls. Windows, moments and prompts are the same for both models and for every run over the
+same tables. Also written to RUN/evaluate-SPLIT.json.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,123 +21,178 @@ import click
 
 from finetune.config import Config
 from finetune.errors import clean_exit, usage_error
+from finetune.heldout import Losses, held_out_losses
 
 if TYPE_CHECKING:
-    from moshi.models.lm import LMModel
-    from rich.table import Table
-
-    from finetune.data.windows import WindowSource
-
-Losses = dict[str, dict[str, float | None]]
-"""Dataset -> ``loss`` and each stream of ``loss.py`` -> nats per target, besides ``windows`` and ``frames``."""
-
-
-def held_out_losses(model: LMModel, sources: dict[str, WindowSource], config: Config) -> Losses:
-    """The loss on at most ``config.heldout.windows`` windows of each source."""
     import torch
+    from moshi.models.lm import LMModel
 
-    from finetune.data.batches import micro_batches
-    from finetune.loss import StreamSums
-    from finetune.step import target_losses
+    from finetune.checkpoints import BaseModel
+    from finetune.data.windows import WindowSource
+    from finetune.turns.talks import Decode, Task
 
-    losses: Losses = {}
-    model.eval()
-    for name, source in sources.items():
-        sums = StreamSums((name,))
-        plans = [source.plan(i) for i in range(min(config.heldout.windows, source.windows_per_epoch))]
-        for batch in micro_batches((source.cut(p) for p in plans), [name], config.data.micro_batch_size):
-            with torch.no_grad():
-                codes, mask, values = target_losses(model, batch)
-            sums.add(values, codes, mask, batch.dataset_ids)
-        losses[name] = {
-            "loss": sums.losses(config.loss)[name],
-            **sums.means()[name],
-            "windows": len(plans),
-            "frames": sum(plan.dialogue_frames for plan in plans),
-        }
-    return losses
+DEFAULT_TURNS = 32
+"""Moments of each kind and dataset."""
 
 
-def comparison(split: str, before: Losses, after: Losses) -> Table:
-    """A table of every dataset and stream: base, fine-tuned, change."""
-    from rich.table import Table
+@dataclass(frozen=True)
+class _Exam:
+    """What both models are asked."""
 
-    from finetune.loss import STREAMS
+    config: Config
+    base: BaseModel
+    sources: dict[str, WindowSource]
+    tasks: dict[str, list[Task]]
+    begins_word: Callable[[int], bool]
+    decode: Decode | None
+    batch_size: int
 
-    table = Table(title=f"held-out loss ({split}), nats per target")
-    for heading in ("dataset", "stream"):
-        table.add_column(heading)
-    for heading in ("base", "fine-tuned", "change"):
-        table.add_column(heading, justify="right")
-    for name in after:
-        for stream in ("loss", *STREAMS):
-            old, new = before[name][stream], after[name][stream]
-            if old is None or new is None:
-                continue
-            table.add_row(name if stream == "loss" else "", stream, f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}")
-        table.add_section()
-    return table
+    def take(self, model: LMModel, say: Callable[[str], None]) -> dict[str, Any]:
+        """Losses, prompt sensitivity and turn-taking of a model."""
+        from finetune.sensitivity import prompt_sensitivity
+        from finetune.turns.talks import turn_taking
+
+        say("held-out loss")
+        answers: dict[str, Any] = {"losses": held_out_losses(model, self.sources, self.config)}
+        texts = self.base.prompt_texts()
+        say("prompt sensitivity")
+        answers["prompts"] = prompt_sensitivity(model, self.sources, texts, self.config)
+        answers["turns"] = {}
+        for name, tasks in self.tasks.items():
+            say(f"turn-taking on {len(tasks)} moments of {name}")
+            answers["turns"][name] = turn_taking(
+                model,
+                self.sources[name],
+                texts,
+                tasks,
+                begins_word=self.begins_word,
+                decode=self.decode,
+                batch_size=self.batch_size,
+            )
+        return answers
 
 
-def evaluate(run: Path, config: Config, split: str) -> dict[str, Any]:
-    """Losses of the base model and of the run's newest checkpoint on ``split``; also written to the run's folder.
+def evaluate(
+    run: Path, config: Config, split: str, turns: int = DEFAULT_TURNS, batch_size: int = 16, best: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:  # fmt: skip
+    """Examine the base model and a checkpoint of the run on ``split``; also written to the run's folder.
+
+    Args:
+        turns: moments of each kind and dataset; 0 leaves turn-taking out.
+        batch_size: moments that the model talks through at once.
+        best: the checkpoint with the lowest held-out loss instead of the newest.
 
     Raises:
         ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
     """
     from finetune import state
-    from finetune.checkpoints import load_model, load_weights, open_base
+    from finetune.checkpoints import open_base
     from finetune.data.sources import open_held_out
     from finetune.device import pick_device
+    from finetune.heldout import best_checkpoint
     from finetune.metrics import write_json
+    from finetune.model.build import build_model, load_trained
 
-    checkpoint = state.newest(run)
+    checkpoint = best_checkpoint(run) if best else state.newest(run)
     device = pick_device(config.device)
-    base = open_base(config.model.checkpoint)
+    need = ("moshi", "tokenizer", *(("mimi",) if turns else ()))
+    base = open_base(config.model.checkpoint, need)
     sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
     if not sources:
         raise ValueError("; ".join(missing))
-    model = load_model(base, device)
-    before = held_out_losses(model, sources, config)
-    load_weights(model, state.read_weights(checkpoint), str(checkpoint))
-    after = held_out_losses(model.to(device), sources, config)
+    exam = _set_exam(config, base, sources, turns, batch_size, device)
+    model = build_model(base, config.model, device)
+    before = exam.take(model, lambda line: say(f"base: {line}"))
+    load_trained(model, state.read_weights(checkpoint), str(checkpoint))
+    after = exam.take(model, lambda line: say(f"fine-tuned: {line}"))
     result = {
         "split": split,
         "base": base.files.label,
+        "toy": base.files.toy,
         "checkpoint": checkpoint.name,
-        "losses": {"base": before, "fine_tuned": after},
+        **{what: {"base": before[what], "fine_tuned": after[what]} for what in before},
         "left_out": missing,
     }
     write_json(run / f"evaluate-{split}.json", result)
     return result
 
 
+def _set_exam(
+    config: Config, base: BaseModel, sources: dict[str, WindowSource], turns: int, batch_size: int, device: torch.device
+) -> _Exam:
+    from finetune.turns.talks import choose, word_starts
+
+    begins_word = word_starts(base.tokenizer())
+    tasks = {name: choose(source, turns, begins_word) for name, source in sources.items()} if turns else {}
+    tasks = {name: found for name, found in tasks.items() if found}
+    decode = _decoder(base, device) if tasks and not base.files.toy else None  # a toy codec's sound is no speech
+    return _Exam(config, base, sources, tasks, begins_word, decode, batch_size)
+
+
+def _decoder(base: BaseModel, device: torch.device) -> Decode:
+    from finetune.sound import speak
+    from fisherprep.codec.mimi import load_mimi
+    from fisherprep.schema import FRAME_SAMPLES
+
+    assert base.files.mimi is not None, "opened with its codec"
+    mimi = load_mimi(base.files.mimi, base.files.mimi_config, str(device))
+    return lambda codes: speak(mimi, codes, codes.shape[1] * FRAME_SAMPLES)
+
+
 @click.command(help=__doc__)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(["valid", "test"]), default="valid", show_default=True)
-@click.option("--windows", type=int, help="At most so many windows of each dataset [default: as in the run].")
+@click.option(
+    "--windows", type=click.IntRange(min=1), help="At most so many windows of each dataset [default: as in the run]."
+)
+@click.option(
+    "--turns",
+    type=click.IntRange(min=0),
+    default=DEFAULT_TURNS,
+    show_default=True,
+    help="Moments of each kind (turn, pause, backchannel, interruption) and dataset; 0: no turn-taking.",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Moments at once.")
+@click.option("--best", is_flag=True, help="The checkpoint with the lowest held-out loss instead of the newest.")
 @click.option("--data-root", help="Where the work folders are now [default: as in the run].")
 @click.option("--checkpoint", help="Where the base model is now [default: as in the run].")
 @click.option("--device", help="auto, cpu, cuda or cuda:N [default: as in the run].")
 def main(
-    run: Path, split: str, windows: int | None, data_root: str | None, checkpoint: str | None, device: str | None
+    run: Path,
+    split: str,
+    windows: int | None,
+    turns: int,
+    batch_size: int,
+    best: bool,
+    data_root: str | None,
+    checkpoint: str | None,
+    device: str | None,
 ) -> None:
     from rich.console import Console
 
+    from finetune.device import pick_device
+    from finetune.exam_tables import tables
     from finetune.state import saved_config
 
     given = {"heldout.windows": windows, "data.root": data_root, "model.checkpoint": checkpoint, "device": device}
     with usage_error():
         config = saved_config(run, {key: value for key, value in given.items() if value is not None})
-    with clean_exit():
-        result = evaluate(run, config, split)
+    with usage_error("--device"):
+        pick_device(config.device)
+    errors = Console(stderr=True, highlight=False)
+    with clean_exit(), errors.status("reading") as status:
+        result = evaluate(run, config, split, turns, batch_size, best, say=lambda line: status.update(line))
     click.echo(f"base: {result['base']}; fine-tuned: {run}, {result['checkpoint']}")
-    table = comparison(split, result["losses"]["base"], result["losses"]["fine_tuned"])
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for table in tables(result):
+        console.print(table)
     for line in result["left_out"]:
         click.echo(f"left out: {line}", err=True)
     click.echo(f"written to {run / f'evaluate-{split}.json'}")
 
+
+__all__ = ["Losses", "evaluate", "main"]
 
 if __name__ == "__main__":
     main()

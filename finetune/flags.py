@@ -6,13 +6,15 @@ Every complaint here is a ``ValueError`` that the command line shows as a usage 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.config import Config, as_dict, differences, flat, load_recipe, make_config, merge
+from finetune.config import LOSS_PRESETS, Config, as_dict, differences, flat, load_recipe, make_config, merge
 from finetune.data.mixture import find_manifests, parse_mix
-from finetune.state import CONFIG, saved_config
+from finetune.parallel import torchrun_rank
+from finetune.state import holds_run, saved_config
 
 PLACES = {
     "checkpoint": "model.checkpoint",
@@ -27,8 +29,23 @@ PLACES = {
 }
 """Flag -> the place in the configuration that it sets."""
 
-MAY_CHANGE = {"model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep"}
-"""Where things are and how often to save: may differ when a run goes on. All else decides what it computes."""
+MAY_CHANGE = {
+    *("model.checkpoint", "data.root", "data.manifests", "device", "save.every", "save.keep", "heldout.every"),
+    *("data.workers", "data.prefetch"),
+    *("samples.every", "samples.count", "samples.seconds", "watch.tensorboard", "watch.wandb"),
+}
+"""Where things are, how they are read, how often to save, who looks on: may differ when a run goes on. All else decides
+what it computes."""
+
+
+RECIPE_HELP = "[default: debug_cpu for a toy checkpoint, full_8gpu under torchrun, else lora_1gpu]."
+
+
+def default_recipe(toy: bool) -> str:
+    """The recipe when none is named."""
+    if toy:
+        return "debug_cpu"
+    return "lora_1gpu" if torchrun_rank() is None else "full_8gpu"
 
 
 def overrides(mix: str | None, flags: Mapping[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
@@ -61,7 +78,10 @@ def run_folder(out: Path | None, mix: Mapping[str, float] | None, resume: bool) 
     run = out or Path("runs") / "-".join(mix or ())
     if run.exists() and not run.is_dir():
         raise ValueError(f"--out: {run} is a file; give a folder")
-    holds_a_run = (run / CONFIG).exists()
+    there = next(folder for folder in (run, *run.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"--out: {run} cannot be made: {there} is not a folder that may be written to")
+    holds_a_run = holds_run(run)
     if holds_a_run and not resume:
         raise ValueError(f"--out: {run} already holds a run; add --resume to go on with it, or give another folder")
     if not holds_a_run and run.exists() and any(not p.name.startswith(".tmp-") for p in run.iterdir()):
@@ -70,8 +90,8 @@ def run_folder(out: Path | None, mix: Mapping[str, float] | None, resume: bool) 
 
 
 def new_config(given: Mapping[str, Any], recipe: str | None, lr: float | None) -> Config:
-    """A new run's configuration: the recipe (``default`` when none is named) with what was typed."""
-    return _with_manifests(_typed_over(load_recipe(recipe or "default"), given, lr))
+    """A new run's configuration: the recipe (that for real weights when none is named) with what was typed."""
+    return _with_manifests(_typed_over(load_recipe(recipe or default_recipe(toy=False)), given, lr))
 
 
 def resumed_config(run: Path, given: Mapping[str, Any], recipe: str | None, lr: float | None) -> Config:
@@ -92,6 +112,9 @@ def resumed_config(run: Path, given: Mapping[str, Any], recipe: str | None, lr: 
 
 
 def _typed_over(values: Mapping[str, Any], given: Mapping[str, Any], lr: float | None) -> Config:
+    if "loss.preset" in given and isinstance(values.get("loss"), Mapping):  # it replaces the recipe's own weights
+        kept = {key: value for key, value in values["loss"].items() if key not in LOSS_PRESETS["moshi"]}
+        values = {**values, "loss": kept}
     merged = merge(values, given)
     batch_size, micro = given.get("data.batch_size"), flat(merged).get("data.micro_batch_size")
     if "data.micro_batch_size" not in given and isinstance(batch_size, int) and isinstance(micro, int):
@@ -114,3 +137,14 @@ def _with_manifests(config: Config) -> Config:
     except ValueError as err:
         raise ValueError(f"--mix: {err}") from err
     return config
+
+
+def check_deal(config: Config, processes: int) -> None:
+    """Raise ``ValueError`` where a step's micro-batches cannot be dealt evenly to so many processes."""
+    count = config.data.batch_size // config.data.micro_batch_size
+    if count % processes:
+        raise ValueError(
+            f"a step has {count} micro-batches ({config.data.batch_size} windows by {config.data.micro_batch_size}), "
+            f"which {processes} processes cannot share evenly; give a --batch-size that is a multiple of "
+            f"{processes} x {config.data.micro_batch_size}, or start another number of processes"
+        )

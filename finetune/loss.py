@@ -8,9 +8,9 @@ Text: w = 1, and ``text_pad`` (0.3) for PAD and EPAD. Audio: ``semantic`` (1) fo
 ``acoustic`` (0.02) for the other seven, of the agent and (unless switched off) of the user.
 
 Sources: one text and one audio term, each divided by its weights: the training loss of the Moshi paper, arXiv
-2410.00037, and kyutai-labs/moshi-finetune's ``finetune/loss.py``. The three weights: PersonaPlex, arXiv 2602.06053
-(Moshi's: 0.5, 100 and 1). Not published is over what PersonaPlex divides; here it is over the whole step, so that the
-way a step is cut into micro-batches does not change its gradient.
+2410.00037, and kyutai-labs/moshi-finetune's ``finetune/loss.py``. The three weights: ``config.LOSS_PRESETS``. Not
+published is over what PersonaPlex divides; here it is over the whole step, on all ranks, so that the way a step is cut
+into micro-batches and dealt to processes does not change its gradient.
 
 Legend: B windows, K = 17 rows, T frames, D datasets, S streams.
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finetune.config import LossConfig
+from finetune.parallel import World
 from finetune.prompt import AGENT, USER
 from fisherprep.schema import TEXT_EPAD, TEXT_PAD
 
@@ -64,12 +65,14 @@ class WeightTotals:
     audio: float
 
     @classmethod
-    def of(cls, weights: Iterable[torch.Tensor]) -> WeightTotals:
-        """Totals over the micro-batches' ``target_weights``."""
-        text = audio = 0.0
+    def of(cls, weights: Iterable[torch.Tensor], world: World | None = None) -> WeightTotals:
+        """Totals over the ``target_weights`` of this process's micro-batches, and of those of all others."""
+        import torch
+
+        totals = torch.zeros(2, dtype=torch.float64)
         for part in weights:
-            text += float(part[:, 0].double().sum())
-            audio += float(part[:, 1:].double().sum())
+            totals += torch.stack([part[:, 0].double().sum(), part[:, 1:].double().sum()]).cpu()
+        text, audio = (world or World()).sum(totals).tolist()
         return cls(text, audio)
 
 
@@ -80,21 +83,18 @@ def cross_entropy(output: LMOutput, codes: torch.Tensor, mask: torch.Tensor) -> 
     nor the gradient.
     """
     import torch
-    from torch.nn.functional import cross_entropy as ce
+
+    from finetune.cross_entropy import chunked_cross_entropy
 
     model_mask = torch.cat([output.text_mask, output.mask], dim=1)
     assert not bool((mask & ~model_mask).any()), "the mask holds targets for which the model gives no logits"
-    parts = []
-    for rows, logits in ((slice(0, 1), output.text_logits), (slice(1, codes.shape[1]), output.logits)):
-        chosen = mask[:, rows]
-        picked = ce(logits[chosen].float(), codes[:, rows][chosen], reduction="none")
-        parts.append(torch.zeros(chosen.shape, device=codes.device).masked_scatter(chosen, picked))
-    return torch.cat(parts, dim=1)
+    text = chunked_cross_entropy(output.text_logits, codes[:, :1], mask[:, :1])
+    return torch.cat([text, chunked_cross_entropy(output.logits, codes[:, 1:], mask[:, 1:])], dim=1)
 
 
 def weighted_loss(values: torch.Tensor, weights: torch.Tensor, totals: WeightTotals) -> torch.Tensor:
     """This micro-batch's part of the step's loss; the parts of all micro-batches add up to it."""
-    loss = values.new_zeros(())
+    loss = values[:, :0].sum()  # 0, but with a gradient: without any target, all ranks still go backward together
     if totals.text > 0:
         loss = loss + (values[:, 0] * weights[:, 0]).sum() / totals.text
     if totals.audio > 0:
@@ -129,6 +129,14 @@ class StreamSums:
         counts = torch.stack([m.flatten(1).double().sum(1) for _, m in parts], dim=1)
         self._sums.index_add_(0, dataset_ids, sums.cpu())
         self._counts.index_add_(0, dataset_ids, counts.cpu())
+
+    def over(self, world: World) -> StreamSums:
+        """The same over all processes."""
+        import torch
+
+        everywhere = StreamSums(self.datasets)
+        everywhere._sums, everywhere._counts = world.sum(torch.stack([self._sums, self._counts])).unbind()
+        return everywhere
 
     def means(self) -> dict[str, dict[str, float | None]]:
         """Dataset -> stream -> mean cross-entropy in nats per target; None where a stream had no target."""

@@ -1,29 +1,11 @@
-"""What a run leaves to read: metrics.jsonl, timings.jsonl, and a progress bar on stderr.
-
-metrics.jsonl, one line a step, holds only what the computation itself gives, so that a run that was killed and resumed
-leaves the same bytes as one that was not:
-
-    step, loss, grad_norm, lr {depth, temporal}      loss: the formula of loss.py, over the step
-    frames {dataset: n}                              dialogue frames trained on so far
-    streams {dataset: {stream: CE}}                  mean cross-entropy in nats; null: no target of that stream
-
-timings.jsonl, one line a step, holds what depends on the machine: step, step_s, data_s (of it, reading windows),
-frames_per_s (dialogue frames), peak_memory_bytes.
-"""
+"""Files of a run, written line by line or whole: their names, and how they stay sound when a run is killed."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-if TYPE_CHECKING:
-    import torch
+from typing import Any
 
 METRICS = "metrics.jsonl"
 TIMINGS = "timings.jsonl"
@@ -43,65 +25,6 @@ def drop_after(file: Path, step: int) -> None:
     tmp = file.with_name(f".tmp-{file.name}")
     tmp.write_text("".join(kept), encoding="utf-8")
     os.replace(tmp, file)
-
-
-class RunLog:
-    """Both logs and the progress bar of a run that stands at ``step``; use as a context manager."""
-
-    def __init__(self, run: Path, step: int, steps: int) -> None:
-        for name in (METRICS, TIMINGS):
-            drop_after(run / name, step)
-        self._metrics = (run / METRICS).open("a", encoding="utf-8")
-        self._timings = (run / TIMINGS).open("a", encoding="utf-8")
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("steps  loss {task.fields[loss]}  {task.fields[speed]} frames/s"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task("training", total=steps, completed=step, loss="-", speed="-")
-
-    def __enter__(self) -> RunLog:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-        self._metrics.close()
-        self._timings.close()
-
-    def step(
-        self, metrics: dict[str, Any], dialogue_frames: int, step_s: float, data_s: float, device: torch.device
-    ) -> None:
-        """Record a step that took ``step_s`` in all, ``data_s`` of it to read ``dialogue_frames``."""
-        frames_per_s = dialogue_frames / step_s
-        timings = {
-            "step": metrics["step"],
-            "step_s": round(step_s, 4),
-            "data_s": round(data_s, 4),
-            "frames_per_s": round(frames_per_s, 1),
-            "peak_memory_bytes": peak_memory_bytes(device),
-        }
-        for handle, values in ((self._metrics, metrics), (self._timings, timings)):
-            handle.write(json.dumps(values) + "\n")
-            handle.flush()
-        self._bar.update(self._task, advance=1, loss=f"{metrics['loss']:.4f}", speed=f"{frames_per_s:.0f}")
-
-
-def peak_memory_bytes(device: torch.device) -> int:
-    """Most memory used so far: of the GPU, or of this process on a CPU."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_allocated(device)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def write_json(file: Path, values: Any) -> None:

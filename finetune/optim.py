@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from finetune.config import OptimConfig
+from finetune.parallel import World
 
 if TYPE_CHECKING:
     import torch
@@ -31,11 +32,13 @@ def make_optimizer(model: torch.nn.Module, config: OptimConfig) -> torch.optim.A
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups[group_of(name)].append(parameter)
+    on_gpu = any(parameter.is_cuda for parameters in groups.values() for parameter in parameters)
     return torch.optim.AdamW(
-        [{"params": parameters, "name": name} for name, parameters in groups.items()],
+        [{"params": parameters, "name": name} for name, parameters in groups.items() if parameters],
         lr=config.temporal_lr,
         betas=config.betas,
         weight_decay=config.weight_decay,
+        fused=on_gpu,  # one pass over the memory, and no copies of it
     )
 
 
@@ -56,9 +59,21 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, rates: dict[str, float]
         group["lr"] = rates[group["name"]]
 
 
-def clip_gradient(model: torch.nn.Module, max_norm: float) -> float:
-    """Scale the gradient down to ``max_norm`` (0: leave it) and return the norm it had."""
+def clip_gradient(model: torch.nn.Module, max_norm: float, world: World) -> float:
+    """Scale the gradient of all ranks' shards down to ``max_norm`` (0: leave it) and return the norm it had.
+
+    The norm is summed in fp64, so that its fp32 value does not depend on how the gradient is spread over ranks.
+    """
     import torch
 
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm or math.inf)
-    return float(norm)
+    gradients = [_shard(p.grad) for p in model.parameters() if p.grad is not None]
+    norms = [torch.linalg.vector_norm(gradient, dtype=torch.float64) for gradient in gradients]
+    norm = math.sqrt(float(world.sum(torch.stack(norms).square().sum().cpu())))
+    if max_norm and norm > max_norm:
+        torch._foreach_mul_(gradients, max_norm / norm)
+    return norm
+
+
+def _shard(gradient: torch.Tensor) -> torch.Tensor:
+    """This rank's part of a sharded gradient; a whole one as it is."""
+    return gradient.to_local() if hasattr(gradient, "to_local") else gradient

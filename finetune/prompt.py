@@ -8,6 +8,10 @@ silence. Rows: 0 text, 1-8 agent audio, 9-16 user audio.
     silence        PAD                     silence               sine
     text prompt    one token per frame     silence               sine
     silence        PAD                     silence               sine
+
+Without a voice or a text prompt its segment is left out and both silences stay, one after the other where nothing is
+between them; the text row is PAD wherever there is no text. So NVIDIA's code does it, recorded in
+``tests/golden/nvidia_prompts``.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ SILENCE_TOKENS = (948, 243, 1178, 546, 1736, 1030, 1978, 2008)
 SINE_TOKENS = (430, 1268, 381, 1611, 1095, 1495, 56, 472)
 """Mimi codes of the 440 Hz tone that stands for the user (moshi/moshi/models/lm.py SINE_TOKENS)."""
 SILENCE_FRAMES = 6
-"""int(0.5 s x 12.5 Hz) frames of silence after each prompt (moshi/moshi/offline.py ``audio_silence_frame_cnt``)."""
+"""int(0.5 s x 12.5 Hz) frames of silence after each of the two prompts, given or not (moshi/moshi/offline.py,
+``audio_silence_frame_cnt``)."""
 
 
 class Tokenizer(Protocol):

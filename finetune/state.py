@@ -1,9 +1,13 @@
 """Checkpoints of a run: everything needed to go on as if nothing had happened.
 
-    RUN/config.json                                     the resolved configuration
-    RUN/checkpoints/step-00000040/weights.safetensors   the model, fp32, PyPI moshi's keys
-                                  optimizer.pt          AdamW's moments and torch's random state
-                                  state.json            step, position in the data, what the data was; written last
+    RUN/config.json                                  the resolved configuration
+    RUN/checkpoints/step-00000040/weights/*          what learns, in fp32, by PyPI moshi's names (``model/build.py``)
+                                  moments/*          AdamW's two moments of each
+                                  random.safetensors torch's random state on each rank
+                                  state.json         step, position in the data, what data and base were; written last
+
+What does not learn is the base model's and is not written; ``state.json`` names the base that it belongs to. The
+tensors are those of all ranks (``shards.py``): any number of processes can read them.
 
 A checkpoint is written under a name starting with ``.tmp-`` and renamed when whole, an old one is renamed before it is
 deleted: whatever bears the name ``step-N`` is complete, whenever the process dies.
@@ -16,13 +20,13 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.config import Config, as_dict, make_config, merge
-from finetune.data.mixture import MixtureState
 from finetune.metrics import write_json
+from finetune.parallel import World
+from finetune.progress import STATE, Progress, as_text
 
 if TYPE_CHECKING:
     import torch
@@ -30,41 +34,9 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 FOLDER = "checkpoints"
-STATE_VERSION = 1
 _PREFIX = "step-"
 _UNFINISHED = ".tmp-"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands after ``step`` steps. ``data``: dataset -> fingerprint of its table."""
-
-    step: int
-    mixture: MixtureState
-    data: dict[str, str]
-
-    @classmethod
-    def start(cls, data: dict[str, str]) -> Progress:
-        """Before the first step."""
-        return cls(0, MixtureState.start(list(data)), data)
-
-    def after(self, mixture: MixtureState) -> Progress:
-        """One step on, with the mixture standing at ``mixture``."""
-        return Progress(self.step + 1, mixture, self.data)
-
-    def on_same_data(self, fresh: Progress) -> Progress:
-        """This progress itself, once it is sure that the tables are those it was made with.
-
-        Raises:
-            ValueError: a dataset's table has changed since.
-        """
-        changed = sorted(n for n in fresh.data.keys() | self.data.keys() if fresh.data.get(n) != self.data.get(n))
-        if changed:
-            raise ValueError(
-                f"the codes table of {', '.join(changed)} is not the one that this run was started with, so the run "
-                "cannot go on as it began; start a new one with another --out"
-            )
-        return self
+_ALONE = World()
 
 
 def completed(run: Path) -> list[Path]:
@@ -72,35 +44,65 @@ def completed(run: Path) -> list[Path]:
     return sorted(p for p in (run / FOLDER).glob(f"{_PREFIX}*") if p.is_dir())
 
 
-def save(run: Path, progress: Progress, model: LMModel, optimizer: torch.optim.Optimizer, keep: int) -> Path:
-    """Write a checkpoint and delete all but the ``keep`` newest.
+def folder_of(run: Path, step: int) -> Path:
+    """The checkpoint after ``step`` steps."""
+    return run / FOLDER / f"{_PREFIX}{step:08d}"
+
+
+def save(
+    run: Path, progress: Progress, model: LMModel, optimizer: torch.optim.Optimizer, world: World = _ALONE
+) -> Path:
+    """Write a checkpoint; all ranks call it, and it is there for all when it returns.
 
     Raises:
-        ValueError: it could not be written (disk full, say); older checkpoints are untouched.
+        ValueError: it could not be written (disk full, say), by this rank or another; older ones are untouched.
     """
-    import torch
+    from finetune.shards import write_tensors
+
+    target = folder_of(run, progress.step)
+    tmp = target.with_name(f"{_UNFINISHED}{target.name}")
+    random_states = world.gather(_random_state())
+    with world.together(), _explained(target):
+        if world.is_main:
+            _clear_unfinished(target.parent)
+            tmp.mkdir(parents=True)
+    with world.together(), _explained(target):
+        write_tensors(tmp / "weights", trained(model))
+        write_tensors(tmp / "moments", _moments(model, optimizer))
+    with world.together(), _explained(target):
+        if world.is_main:
+            _write_rest(tmp, progress, random_states)
+            if target.exists():  # a run that goes on from an earlier checkpoint writes this one again
+                shutil.rmtree(target)
+            os.replace(tmp, target)
+            _flush(target.parent)
+    return target
+
+
+def trained(model: LMModel) -> dict[str, torch.Tensor]:
+    """The learning tensors, or this rank's shards of them, by name."""
+    from finetune.model.build import trained_state
+
+    return {name: value.detach() for name, value in trained_state(model).items()}
+
+
+def _write_rest(folder: Path, progress: Progress, random_states: list[dict[str, torch.Tensor]]) -> None:
     from safetensors.torch import save_file
 
-    folder = run / FOLDER
-    target = folder / f"{_PREFIX}{progress.step:08d}"
-    tmp = folder / f"{_UNFINISHED}{target.name}"
-    with _explained(target):
-        _clear_unfinished(folder)
-        tmp.mkdir(parents=True)
-        save_file(
-            {key: value.cpu().contiguous() for key, value in model.state_dict().items()}, tmp / "weights.safetensors"
-        )
-        torch.save({"optimizer": optimizer.state_dict(), "rng": _rng_state()}, tmp / "optimizer.pt")
-        text = json.dumps(_as_dict(progress), indent=1, sort_keys=True) + "\n"
-        (tmp / "state.json").write_text(text, encoding="utf-8")
-        for file in tmp.iterdir():
-            _flush(file)
-        os.replace(tmp, target)
+    by_rank = {f"{rank}.{kind}": s for rank, states in enumerate(random_states) for kind, s in states.items()}
+    save_file(by_rank, folder / "random.safetensors")
+    (folder / STATE).write_text(as_text(progress, len(random_states)), encoding="utf-8")
+    for file in (folder / "random.safetensors", folder / STATE, folder):
+        _flush(file)
+
+
+def prune(run: Path, keep: int, best: int | None) -> None:
+    """Delete all checkpoints but the ``keep`` newest and that of step ``best``."""
     for old in completed(run)[:-keep]:
-        doomed = folder / f"{_UNFINISHED}old-{old.name}"
-        os.replace(old, doomed)
-        shutil.rmtree(doomed)
-    return target
+        if best is None or old != folder_of(run, best):
+            doomed = old.with_name(f"{_UNFINISHED}old-{old.name}")
+            os.replace(old, doomed)
+            shutil.rmtree(doomed)
 
 
 @contextlib.contextmanager
@@ -113,102 +115,136 @@ def _explained(target: Path) -> Iterator[None]:
     except (OSError, RuntimeError, SafetensorError) as err:
         with contextlib.suppress(OSError):
             _clear_unfinished(target.parent)
+        reason = (str(err).splitlines() or [type(err).__name__])[0]
         raise ValueError(
-            f"{target}: the checkpoint could not be written ({str(err).splitlines()[0]}); is the disk full? "
+            f"{target}: the checkpoint could not be written ({reason}); is the disk full? "
             "Earlier checkpoints are untouched: make room and go on with --resume"
         ) from err
 
 
 def _clear_unfinished(folder: Path) -> None:
     for leftover in folder.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(leftover)
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _flush(file: Path) -> None:
-    """Have the file's content on the disk before its folder gets its final name."""
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+    """Have a file's content, or a folder's names, on the disk."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _rng_state() -> dict[str, Any]:
-    import torch
+def _moments(model: LMModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """AdamW's moments by name; a parameter that has had no gradient yet has none."""
+    from finetune.model.build import trained_state
 
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-def _as_dict(progress: Progress) -> dict[str, Any]:
     return {
-        "version": STATE_VERSION,
-        "step": progress.step,
-        "mixture": progress.mixture.as_dict(),
-        "data": progress.data,
+        f"{kind}.{name}": optimizer.state[value][kind]
+        for name, value in trained_state(model).items()
+        for kind in _MOMENTS
+        if kind in optimizer.state.get(value, {})
     }
 
 
-def read_progress(checkpoint: Path) -> Progress:
-    """What ``state.json`` of a checkpoint says.
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
-    Raises:
-        ValueError: it cannot be read or is of another version.
-    """
-    file = checkpoint / "state.json"
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        version = values["version"]
-        progress = Progress(values["step"], MixtureState.from_dict(values["mixture"]), dict(values["data"]))
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete {checkpoint} to resume from an earlier one") from err
-    if version != STATE_VERSION:
-        raise ValueError(
-            f"{file}: of version {version}, expected {STATE_VERSION}; finish this run with its own program"
-        )
-    return progress
+
+def _random_state() -> dict[str, torch.Tensor]:
+    import torch
+
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
 
 
 def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The model's tensors (fp32, PyPI moshi's keys), on the CPU.
+    """The learning tensors (fp32, PyPI moshi's names), whole, on the CPU.
 
     Raises:
-        ValueError: the file cannot be read.
+        ValueError: a file cannot be read.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from finetune.shards import read_tensors
 
-    file = checkpoint / "weights.safetensors"
-    try:
-        return load_file(file)
-    except (OSError, SafetensorError) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete {checkpoint} to use an earlier one") from err
+    with _readable(checkpoint / "weights", checkpoint):
+        return read_tensors(checkpoint / "weights")
 
 
-def restore_optimizer(checkpoint: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's moments and random state back.
+def restore(checkpoint: Path, progress: Progress, model: LMModel, optimizer: torch.optim.Optimizer, rank: int) -> None:
+    """Put a checkpoint's weights, moments and random state into a model and its optimiser, sharded or not.
 
     Raises:
-        ValueError: the file cannot be read or belongs to another model.
+        ValueError: a file cannot be read or belongs to another model.
     """
-    import pickle
-
     import torch
 
-    file = checkpoint / "optimizer.pt"
+    from finetune.model.build import trained_state
+    from finetune.shards import read_into, shapes
+
+    with _readable(checkpoint / "weights", checkpoint):
+        read_into(checkpoint / "weights", trained(model))
+    with _readable(checkpoint / "moments", checkpoint):
+        saved = shapes(checkpoint / "moments")
+        moments: dict[str, torch.Tensor] = {}
+        for name, value in trained_state(model).items():
+            if f"{_MOMENTS[0]}.{name}" not in saved:
+                continue
+            step = torch.tensor(float(progress.step), device=value.device if value.is_cuda else "cpu")
+            optimizer.state[value] = {"step": step, **{kind: torch.zeros_like(value) for kind in _MOMENTS}}
+            moments |= {f"{kind}.{name}": optimizer.state[value][kind] for kind in _MOMENTS}
+        read_into(checkpoint / "moments", moments)
+    with _readable(checkpoint / "random.safetensors", checkpoint):
+        _restore_random(checkpoint / "random.safetensors", rank)
+
+
+def _restore_random(file: Path, rank: int) -> None:
+    """Another number of processes than before: states are dealt out again, so that none has the one of its neighbour
+    unless there are more of them than states."""
+    import torch
+    from safetensors.torch import load_file
+
+    states = load_file(file)
+    rank %= 1 + max(int(key.split(".")[0]) for key in states)
+    torch.set_rng_state(states[f"{rank}.cpu"])
+    if torch.cuda.is_available() and f"{rank}.cuda" in states:
+        torch.cuda.set_rng_state(states[f"{rank}.cuda"])
+
+
+@contextlib.contextmanager
+def _readable(place: Path, checkpoint: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
     try:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-        optimizer.load_state_dict(saved["optimizer"])
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as err:
-        raise ValueError(
-            f"{file}: cannot be restored ({err}); delete {checkpoint} to resume from an earlier one"
-        ) from err
-    torch.set_rng_state(saved["rng"]["cpu"])
-    if torch.cuda.is_available() and len(saved["rng"]["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(saved["rng"]["cuda"])
+        yield
+    except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as err:
+        reason = (str(err).splitlines() or [type(err).__name__])[0]
+        raise ValueError(f"{place}: cannot be read ({reason}); delete {checkpoint} to use an earlier one") from err
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether the folder is a run's: a checkpoint's config.json, say, is not a run's."""
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except OSError:
+        return False
+    except ValueError:
+        return (folder / FOLDER).is_dir()
+    return isinstance(values, dict) and isinstance(values.get("data"), dict) and "mix" in values["data"]
 
 
 def write_config(run: Path, config: Config) -> None:
-    """Save the resolved configuration with the run, making its folder."""
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(run / CONFIG, as_dict(config))
+    """Save the resolved configuration with the run, making its folder.
+
+    Raises:
+        ValueError: it cannot be written there.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        write_json(run / CONFIG, as_dict(config))
+    except OSError as err:
+        raise ValueError(f"{run}: cannot be written to ({err}); give another --out") from err
 
 
 def saved_config(run: Path, overrides: Mapping[str, Any]) -> Config:
@@ -224,6 +260,8 @@ def saved_config(run: Path, overrides: Mapping[str, Any]) -> Config:
         raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is missing)") from err
     except (OSError, ValueError) as err:
         raise ValueError(f"{file}: cannot be read ({err})") from err
+    if not holds_run(run):
+        raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is of something else)")
     return make_config(merge(values, overrides))
 
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import click
 
-from finetune.checkpoints import DEP_Q, LM_DEFAULTS, fuse_attention
+from finetune.checkpoints import LM_DEFAULTS
 from finetune.errors import clean_exit, usage_error
+from finetune.model.keys import DEP_Q, fuse_attention
 from finetune.prompt import wrap
 from fisherprep.checkpoint import CONFIG_NAME, DEFAULT_NAMES, TOY_KEY
 from fisherprep.schema import TEXT_EPAD, TEXT_PAD

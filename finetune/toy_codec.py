@@ -10,6 +10,7 @@ size:
    layer scales.
 3. The quantizer's input projections become principal axes of the latents, and each codebook is fitted by k-means to
    what the levels before it leave, with rarely used entries moved into crowded cells, so that all of them serve.
+   Entries that are not fitted repeat fitted ones, moved away along an axis that no latent has and no decoder sees.
 
 Legend: B segments, N samples at 24 kHz, D latent width, K entries of a codebook, M latent vectors.
 """
@@ -48,7 +49,7 @@ MIMI_CONFIG: dict[str, Any] = {
     "quantizer": {
         "dimension": 32,
         "n_q": 16,
-        "bins": 256,
+        "bins": 2048,
         "input_dimension": DIMENSION,
         "output_dimension": DIMENSION,
     },
@@ -70,7 +71,11 @@ MIMI_CONFIG: dict[str, Any] = {
     },
 }
 """Mimi as released (moshi/models/loaders.py _mimi_config), a sixteenth as wide: 24 kHz, 12.5 Hz, one semantic codebook.
-16 codebooks, because moshi's ``CheckpointInfo.get_mimi`` asks for as many as the LM's n_q."""
+16 codebooks, because moshi's ``CheckpointInfo.get_mimi`` asks for as many as the LM's n_q; 2,048 entries, the LM's
+vocabulary, so that whatever a model says can be decoded."""
+
+FITTED_ENTRIES = 256
+"""Entries of a codebook that are fitted, and so those that encoding uses; the others sound like one of them each."""
 
 LAYER_SCALE = 0.25
 """Weight of a transformer branch beside the signal that bypasses it; both have unit variance. More context in the
@@ -93,7 +98,7 @@ def conditioned_mimi(seed: int) -> dict[str, Any]:
     import torch
     from moshi.models.loaders import get_mimi
 
-    from finetune.checkpoints import fuse_attention
+    from finetune.model.keys import fuse_attention
     from finetune.toy_speech import segments
 
     threads = torch.get_num_threads()
@@ -102,13 +107,13 @@ def conditioned_mimi(seed: int) -> dict[str, Any]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             mimi = get_mimi(None, MIMI_CONFIG, num_codebooks=MIMI_CONFIG["quantizer"]["n_q"])
-        condition(mimi, torch.from_numpy(segments(seed)), seed)
+        condition(mimi, torch.from_numpy(segments(seed)), seed, FITTED_ENTRIES)
     finally:
         torch.set_num_threads(threads)
     return fuse_attention(mimi.state_dict())
 
 
-def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
+def condition(mimi: MimiModel, speech: torch.Tensor, seed: int, num_entries: int | None = None) -> None:
     """Make the codes of a randomly initialised Mimi follow the sound. Changes the encoder and the quantizer in place.
 
     Args:
@@ -116,6 +121,7 @@ def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
         speech: float32 [B, N] at 24 kHz, of the kinds that will be encoded, in no particular order; N is a multiple of
             1,920. The first segments calibrate the weights, all of them fit the codebooks.
         seed: of the smoothing windows' channel mixes and of the codebooks' first entries.
+        num_entries: how many entries of each codebook to fit; default: all.
     """
     import torch
 
@@ -127,8 +133,9 @@ def condition(mimi: MimiModel, speech: torch.Tensor, seed: int) -> None:
         parts = [mimi._encode_to_unquantized_latent(part[:, None].to(device)) for part in speech.split(1)]
         latents = torch.cat(parts).transpose(1, 2).flatten(0, 1)
         quantizer: Any = mimi.quantizer
-        _fit(quantizer.rvq_first, latents, min(SEMANTIC_AXES, quantizer.dimension), generator)
-        _fit(quantizer.rvq_rest, latents, quantizer.dimension // 2, generator)
+        num_entries = num_entries or quantizer.rvq_first.bins
+        _fit(quantizer.rvq_first, latents, min(SEMANTIC_AXES, quantizer.dimension // 2), num_entries, generator)
+        _fit(quantizer.rvq_rest, latents, quantizer.dimension // 2, num_entries, generator)
 
 
 def _encoder_modules(mimi: Any, *kinds: type) -> list[Any]:
@@ -174,8 +181,8 @@ def _rescale(module: Any, _inputs: Any, out: torch.Tensor) -> torch.Tensor:
     return (out - mean.view(per_channel)) / scale.view(per_channel)
 
 
-def _fit(rvq: Any, latents: torch.Tensor, num_axes: int, generator: torch.Generator) -> None:
-    """Fit a residual quantizer's projection and codebooks to latents [M, D]."""
+def _fit(rvq: Any, latents: torch.Tensor, num_axes: int, num_entries: int, generator: torch.Generator) -> None:
+    """Fit a residual quantizer's projection and the first entries of its codebooks to latents [M, D]."""
     import torch
 
     spread, axes = torch.linalg.eigh(torch.cov(latents.T))  # ascending
@@ -183,15 +190,23 @@ def _fit(rvq: Any, latents: torch.Tensor, num_axes: int, generator: torch.Genera
     projection = latents.new_zeros(rvq.dimension, latents.shape[1])
     projection[:num_axes] = (axes * spread.clamp(min=1e-6) ** (-WHITENING / 2)).T
     rvq.input_proj.weight.copy_(projection[:, :, None])
+    rvq.output_proj.weight[:, num_axes] = 0.0  # the axis along which ``_filled_up`` moves entries away
     residual = latents @ projection.T
     for level in rvq.vq.layers:
-        entries = _codebook(residual, rvq.bins, generator)
+        entries = _codebook(residual, num_entries, generator)
         residual = residual - entries[_nearest(residual, entries)]
         codebook = level._codebook
-        codebook.embedding_sum.copy_(entries)
+        codebook.embedding_sum.copy_(_filled_up(entries, rvq.bins, num_axes))
         codebook.cluster_usage.fill_(1.0)
         codebook._initialized.fill_(1.0)
         codebook._embedding = None
+
+
+def _filled_up(entries: torch.Tensor, bins: int, unused_axis: int) -> torch.Tensor:
+    """``bins`` entries: the fitted ones, then the same again where no latent comes near them."""
+    more = entries.repeat(-(-bins // len(entries)), 1)[:bins]
+    more[len(entries) :, unused_axis] = 10 * (1 + entries.norm(dim=1).max())
+    return more
 
 
 def _codebook(vectors: torch.Tensor, num_entries: int, generator: torch.Generator) -> torch.Tensor:

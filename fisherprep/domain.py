@@ -13,6 +13,9 @@ SERVICE_PROMPT = "You work for {shop} which is {business.a} and your name is {ag
 name is <Name>. Information: <facts>.``), with a fact sheet's values in its places."""
 
 
+MAX_DIALOGUES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One kind of dialogue."""
@@ -110,8 +113,8 @@ def check_domain(domain: Domain, node: Node) -> None:
         ValueError: a value out of range, or keys that do not go together.
     """
     keys = node.mapping()
-    if domain.dialogues < 1:
-        keys["dialogues"].fail("1 or more")
+    if not 1 <= domain.dialogues <= MAX_DIALOGUES:
+        keys["dialogues"].fail(f"1 or more, up to {MAX_DIALOGUES:,}")
     if domain.agent_role.lower() == domain.user_role.lower():
         keys["user_role"].fail("another name than agent_role")
     if domain.scripts is None and domain.grammar is None:

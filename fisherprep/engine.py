@@ -1,4 +1,4 @@
-"""Where shard functions run: here, or in local worker processes.
+"""Where shard functions run: here, or in local worker processes (on other machines: `ray_engine.py`).
 
 An engine maps a function over independent items and yields results as they finish. It knows nothing of tables.
 """
@@ -94,6 +94,15 @@ class ThreadEngine:
 
 
 _END = object()
+
+
+def once(engine: Engine | None, function: Callable[[Any], Any], item: Any) -> Any:
+    """``function(item)`` where the engine's workers are, before there is work for all: tells what they can load.
+
+    That is here, but for an engine with machines of its own, which has a method for it.
+    """
+    elsewhere = getattr(engine, "once", None)
+    return elsewhere(function, item) if elsewhere else function(item)
 
 
 def _die_with_parent(parent: int) -> None:

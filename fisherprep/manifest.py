@@ -23,7 +23,7 @@ SPLIT_BY = ("speaker", "script", "facts")
 @dataclass(frozen=True)
 class SplitRule:
     """Shares of calls held out. By ``speaker`` (recordings) and ``script``: see ``splits.py``; by ``facts`` (a domain
-    with a grammar): see ``speech/dialogues.py``."""
+    with a grammar, or with scripts of several shops): see ``speech/dialogues.py``."""
 
     by: str = "speaker"
     valid: float = 0.05
@@ -98,12 +98,12 @@ def _check(m: Manifest, node: Node) -> None:
         weights = m.prompt_levels
         if not weights or not all(math.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
             keys["prompt_levels"].fail("weights of 0 or more, at least one above 0")
+    if m.prompt and re.search(r"[{}<>]", m.prompt):
+        keys["prompt"].fail("a prompt that is filled in, without { } < >")
     if "split" in keys:
         _check_split(m, keys["split"].mapping())
     if m.domain:
         check_domain(m.domain, keys["domain"])
-        if m.split.by == "facts" and m.domain.grammar is None:
-            keys["split"].fail("by: script, since the domain has no grammar that draws fact sheets", found="by: facts")
         if m.split.by == "script" and m.domain.grammar is not None:
             keys["split"].fail("by: facts, since the domain draws fact sheets for a grammar", found="by: script")
 

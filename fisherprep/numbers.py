@@ -1,4 +1,4 @@
-"""The words in which a written number may be spoken."""
+"""The words of numbers, and the ways in which a written number may be spoken."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ _ONES = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )  # fmt: skip
+SMALL = {word: value for value, word in enumerate(_ONES)}
+"""Words from zero to nineteen."""
 _TENS = ("", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+TENS = {word: 10 * value for value, word in enumerate(_TENS) if value > 1}
+"""Words from twenty to ninety."""
 _THOUSANDS = ((10**9, "billion"), (10**6, "million"), (10**3, "thousand"))
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
     "twelve": "twelfth",
 }  # fmt: skip
+SCALES = {"hundred": 100, **{name: size for size, name in reversed(_THOUSANDS)}}
+
+
+def _ordinal(word: str) -> str:
+    return _ORDINALS.get(word) or (word[:-1] + "ieth" if word.endswith("y") else word + "th")
+
+
+ORDINALS = {_ordinal(word): value for word, value in (SMALL | TENS).items() if value}
+"""Ordinal words of one word: first to twentieth, thirtieth to ninetieth."""
 _NUMBER = re.compile(r"([0-9]+)((?:\.[0-9]+)*)(st|nd|rd|th|s)?")
 
 
@@ -79,7 +92,3 @@ def _cardinal(number: int) -> list[str]:
     if number >= 20:
         return [_TENS[number // 10], *([_ONES[number % 10]] if number % 10 else [])]
     return [_ONES[number]]
-
-
-def _ordinal(word: str) -> str:
-    return _ORDINALS.get(word) or (word[:-1] + "ieth" if word.endswith("y") else word + "th")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from fisherprep.columns import column
+
 SCHEMA_VERSION = 4
 """Raised when a column changes its name, type or meaning; a work folder of another version is refused."""
 
@@ -77,6 +79,8 @@ class Table:
     def from_rows(self, rows: list[dict]) -> pa.Table:
         """Rows (dicts) as an Arrow table of this schema; a nullable column that a row leaves out is null.
 
+        Lists of numbers may be NumPy arrays, [8, T] for codes.
+
         Raises:
             ValueError: a row lacks another column, or has one too many.
         """
@@ -86,7 +90,8 @@ class Table:
             if not needed <= row.keys() <= names:
                 odd = sorted((needed - row.keys()) | (row.keys() - names))
                 raise ValueError(f"table {self.name}: a row must hold exactly the declared columns; differs in {odd}")
-        return pa.Table.from_pylist(rows, schema=self.schema)
+        arrays = [column([row.get(c.name) for row in rows], c.type) for c in self.columns]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
 
 _S, _F32, _F64 = pa.string(), pa.float32(), pa.float64()
@@ -320,8 +325,11 @@ CODES = Table(
             "tokens",
         ),
         Column("shifted_b", pa.int32(), "the same, of side b", "tokens"),
+        *_per_side("gain_db", _F32, "gain of the channel before it was encoded; 0: as recorded", "dB"),
         Column(
-            "provenance", _S, "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, fisherprep, ..."
+            "provenance",
+            _S,
+            "JSON: source, toy, mimi_sha256, tokenizer_sha256, resampler, loudness, restore, sound, fisherprep, ...",
         ),
     ),
     group_rows=1,  # a window is cut from one call: ten minutes are 0.2 MB

@@ -18,6 +18,8 @@ _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", re.IGNORECASE)
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _MAX_DEPTH = 50
+_MAX_DIGITS = 18
+"""A longer number is a text: no key wants it."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def read_yaml(path: Path) -> Node:
 
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ValueError(f"{path}: found an alias (*name), expected values written out; write them out")
+        _refuse_aliases_and_depths(text, path)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         raise
@@ -114,6 +115,22 @@ def read_yaml(path: Path) -> Node:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as err:
         raise ValueError(f"{path}: cannot be read as YAML ({err})") from err
     return Node(None, path, 1, "") if root is None else _node(root, path, "", None, 0)
+
+
+def _refuse_aliases_and_depths(text: str, path: Path) -> None:
+    """Before anything is built of it: a few lines may stand for gigabytes."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"{path}:{line}: found an alias (*name), expected values written out; write them out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH + 1:
+            raise ValueError(
+                f"{path}:{line}: nested {depth} deep, expected at most {_MAX_DEPTH}; lay it out more flatly"
+            )
 
 
 def _node(node: Any, file: Path, where: str, line: int | None, depth: int) -> Node:
@@ -149,7 +166,7 @@ def _scalar(text: str) -> Any:
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INT.fullmatch(text):
-        return int(text)
+        return int(text) if len(text) <= _MAX_DIGITS else text
     return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _FLOAT.fullmatch(text.lower()) else text
 
 

@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -155,7 +156,7 @@ class WorkFolder:
 
     def _replace(self, relative: str, write: Any) -> Path:
         target = self.path / relative
-        tmp = self.path / ".tmp" / f"{os.getpid()}-{target.name}"
+        tmp = self.path / ".tmp" / f"{secrets.token_hex(6)}-{target.name}"  # no other process, of any host, has it
         tmp.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         write(tmp)

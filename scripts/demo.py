@@ -56,7 +56,8 @@ def commands(out: Path) -> dict[str, list[str]]:
         "check coffee": [*prep, "check", str(out / "coffee")],
         "fine-tune": [*tune, "finetune.run", "--mix", MIX, "--recipe", "debug_cpu", "--checkpoint", toy, *root,
                       "--out", run, "--resume"],
-        "evaluate": [*tune, "finetune.evaluate", run, "--split", "test"],
+        "evaluate": [*tune, "finetune.evaluate", run, "--split", "test", "--turns", "4"],
+        "report": [*tune, "finetune.report", run],
         "export": [*tune, "finetune.export", run, "--out", str(out / "export")],
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parent.parent
-TUNE_COMMANDS = ("run", "evaluate", "export", "toy")
+TUNE_COMMANDS = ("run", "evaluate", "offline", "export", "toy")
 
 
 def data_format() -> str:

@@ -2,23 +2,33 @@
 
 ``annotated/*.txt``: ``# topic`` opens a call; ``3b words`` is turn 3, side b; ``+ a 3,4 text`` a true statement about
 side a citing turns 3 and 4 (``?`` at the end: it needs more than the turn's own words), ``- a 3 text`` a false one.
-``dev`` was looked at while the rules were written; ``test`` was measured before and read then; ``last`` came last.
+``dev``, ``fresh`` and ``private`` (facts that identify) were looked at while rules were written, ``test`` after it had
+been measured once; ``last``, ``unseen`` and ``judge`` were each written and measured when the rules stood, then read.
+
+``PYTHONPATH=. python tests/annotated_calls.py`` prints how many of each kind are judged wrongly; the last line is JSON.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from planted_facts import PlantedCall, Told
+from planted_facts import PlantedCall, Told, planted_calls
+
+from fisherprep.label.answer import Fact, SideAnswer
+from fisherprep.label.grounding.ground import ground
+
+HALVES = ("dev", "test", "last", "fresh", "private", "unseen", "judge")
 
 _TURN = re.compile(r"(\d+)([ab]) (.+)")
 _TOLD = re.compile(r"([+-]) ([ab]) ([\d,]+) (.+?)( \?)?\s*")
 
 
 def annotated_calls(half: str) -> list[PlantedCall]:
-    """The calls of ``dev``, ``test`` or ``last``."""
+    """The calls of one of `HALVES`."""
     text = (Path(__file__).parent / "annotated" / f"{half}.txt").read_text(encoding="utf-8")
     return [_call(part) for part in re.split(r"(?m)^# .*\n", text)[1:]]
 
@@ -49,3 +59,35 @@ def _crossed(call: PlantedCall) -> Iterator[Told]:
         near = [turn for turn in sides if sides[turn] == other and abs(turn - told.turns[-1]) == 1]
         if near:
             yield Told(other, told.text, (near[0],), False, "other side's fact, own turn")
+
+
+def judged(calls: Iterable[PlantedCall]) -> tuple[Counter[str], Counter[str]]:
+    """Statements made, and those judged wrongly, by how they were made."""
+    made: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for call in calls:
+        for told in call.told:
+            fact = Fact(text=told.text, turns=told.turns)
+            answer = SideAnswer(tone="casual", topic="pets", name=None, facts=(fact,))
+            made[told.how] += 1
+            wrong[told.how] += bool(ground(answer, told.side, call.turns).facts) != told.true
+    return made, wrong
+
+
+def _print_measures() -> None:
+    sets = {half: annotated_calls(half) for half in HALVES}
+    sets |= {
+        f"{family}, seed {seed}": planted_calls(family, 20, seed) for family, seed in (("tuned", 1), ("held out", 1))
+    }
+    measured = {}
+    for name, calls in sets.items():
+        made, wrong = judged(calls)
+        measured[name] = {how: [wrong[how], made[how]] for how in sorted(made)}
+        planted = [how for how in made if not how.startswith("true")]
+        lost = ", ".join(f"{how} lost {wrong[how]} of {made[how]}" for how in sorted(set(made) - set(planted)))
+        print(f"{name}: {lost}; planted kept {sum(wrong[h] for h in planted)} of {sum(made[h] for h in planted)}")
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    _print_measures()

@@ -27,6 +27,14 @@ def word(side, turn, index, text, start_s, end_s):
     }  # fmt: skip
 
 
+def call_signal(seed: int, num_samples: int) -> np.ndarray:
+    """Each side's noise where `SCRIPT` has it speak, and hiss 50 dB below, float32 [2, N] at 8 kHz."""
+    samples = 0.9 * signal(seed, num_samples)
+    time_s = np.arange(num_samples) / 8000
+    speaks = np.stack([(start_s <= time_s) & (time_s < start_s + 4) for _, start_s in SCRIPT.values()])
+    return np.where(speaks, samples, 0.003 * samples).astype(np.float32)
+
+
 SCRIPT = {"a": ("hello there how are you today", 0.5), "b": ("fine thanks and you then", 5.0)}
 
 
@@ -43,7 +51,7 @@ def build_work(path, num_calls=3, without=(), unknown=()):
     for number in range(num_calls):
         call_id = f"call_{number:03d}"
         file = path / "audio" / f"{call_id}.wav"
-        soundfile.write(file, signal(number, 8000 * 11 + 7 * number).T * 0.9, 8000, subtype="PCM_16")
+        soundfile.write(file, call_signal(number, 8000 * 11 + 7 * number).T, 8000, subtype="PCM_16")
         row = dict.fromkeys(c.name for c in CONVERSATIONS.columns)
         info = soundfile.info(file)
         row |= {

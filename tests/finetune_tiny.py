@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 import finetune  # noqa: F401  (before moshi: it says that nothing is to be compiled)
-from fisherprep.schema import CODES, SCHEMA_VERSION
+from fisherprep.schema import CODES, SCHEMA_VERSION, VOICES
 
 CARD = 2048
 DELAYS = [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1]
@@ -112,8 +112,6 @@ def call_row(call_id: str, num_frames: int, checkpoint: Path | None, seed: int, 
         "prompts_a": list(PROMPTS),
         "prompts_b": list(PROMPTS),
         "agent_side": None,
-        "voice_a": codes(10),
-        "voice_b": None,
         "starts": list(range(0, num_frames, 13)),
         "speaker_a": f"{call_id}-a",
         "speaker_b": f"{call_id}-b",
@@ -124,13 +122,26 @@ def call_row(call_id: str, num_frames: int, checkpoint: Path | None, seed: int, 
     }
 
 
-def write_work(work: Path, rows: list[dict[str, Any]], name: str, calls_per_file: int = 3) -> Path:
-    """A work folder that holds a codes table of these rows."""
-    (work / "codes").mkdir(parents=True)
+def voice_row(call_id: str, side: str, seed: int, frames: int = 10, /, **changes: Any) -> dict[str, Any]:
+    """A row of the voices table: a candidate at the beginning of its call."""
+    codes = np.random.default_rng([9, seed]).integers(0, 40, (8, frames))
+    row = {"call_id": call_id, "side": side, "speaker": f"{call_id}-{side}", "index": 0, "why": "test"}
+    return {**row, "start_s": 0.0, "end_s": frames / 12.5, "codes": codes.tolist(), **changes}
+
+
+def write_work(
+    work: Path, rows: list[dict[str, Any]], name: str, voices: list[dict[str, Any]] | None = None, per_file: int = 3
+) -> Path:
+    """A work folder that holds a codes table of these rows, and a voices table where there are such."""
+    work.mkdir(parents=True, exist_ok=True)
     (work / "work.json").write_text(json.dumps({"name": name, "schema_version": SCHEMA_VERSION, "roots": []}))
-    for first in range(0, len(rows), calls_per_file):
-        table = CODES.from_rows(rows[first : first + calls_per_file])
-        pq.write_table(table, work / "codes" / f"part-{first:03d}.parquet")
+    for table, content in ((CODES, rows), (VOICES, voices)):
+        if content is None:
+            continue
+        (work / table.name).mkdir()
+        for first in range(0, max(len(content), 1), per_file):
+            file = work / table.name / f"part-{first:03d}.parquet"
+            pq.write_table(table.from_rows(content[first : first + per_file]), file, row_group_size=2)
     return work
 
 
@@ -148,7 +159,10 @@ class World:
         splits = ["train", "train", "train", "valid", "test", "excluded"]
         calls = [call_row(f"c{i}", 150 + i, self.checkpoint, i, split=s) for i, s in enumerate(splits)]
         shop = [call_row(f"s{i}", 30 + 7 * i, self.checkpoint, 50 + i, split=s) for i, s in enumerate(splits)]
-        write_work(self.data / "calls", calls, "calls")
+        for row in calls:
+            row["speaker_a"] = "p0"
+        voices = [voice_row(row["call_id"], "a", i, speaker="p0") for i, row in enumerate(calls)]
+        write_work(self.data / "calls", calls, "calls", voices)
         write_work(self.data / "shop", shop, "shop")
 
     def args(self, out: Path, *more: str) -> list[str]:
@@ -156,7 +170,8 @@ class World:
         return [
             *("--mix", "calls:0.7,shop:0.3", "--checkpoint", str(self.checkpoint), "--data-root", str(self.data)),
             *("--manifests", str(self.manifests), "--out", str(out), "--max-frames", "90", "--device", "cpu"),
-            *("--batch-size", "3", "--micro-batch-size", "3", "--set", "heldout.windows=2", *more),
+            *("--batch-size", "3", "--micro-batch-size", "3", "--set", "heldout.windows=2"),
+            *("--set", "samples.every=0", *more),
         ]
 
     def config(self, **changes: Any) -> Any:
@@ -169,6 +184,7 @@ class World:
             "data.manifests": str(self.manifests),
             "data.max_frames": 90,
             "model.checkpoint": str(self.checkpoint),
+            "samples.every": 0,
         }
         return make_config(
             merge(load_recipe("debug_cpu"), values | {k.replace("__", "."): v for k, v in changes.items()})

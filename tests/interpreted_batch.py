@@ -7,13 +7,13 @@ import torch
 from codec_calls import signal
 
 from fisherprep.checkpoint import locate
-from fisherprep.codec import batch, kernels
+from fisherprep.codec import batch, kernels, kernels_first
 from fisherprep.codec.mimi import encode_channels, load_mimi
 
 torch.set_num_threads(1)
 batch.PIECE_FRAMES, batch.PIECES, batch.QUANTIZER_ROWS = 4, 2, 16  # several pieces, and several groups of them
 tiles = kernels._tiles
-kernels.FIRST_ROWS, kernels._tiles = 2048, lambda *layer: (2048, *tiles(*layer)[1:])  # few programs are quick
+kernels_first.FIRST_ROWS, kernels._tiles = 2048, lambda *layer: (2048, *tiles(*layer)[1:])  # few programs are quick
 files = locate(sys.argv[1], ("mimi",))
 mimi = load_mimi(files.mimi, files.mimi_config, "cpu")
 for layer in mimi.encoder_transformer.transformer.layers:

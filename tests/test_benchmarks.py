@@ -27,6 +27,14 @@ SMALLEST = {
         ["--calls", "12", "--seconds", "20", "--frames", "64", "--measure-s", "0.1"],
         {"windows_per_s", "whole_rows_per_s", "ratio"},
     ),
+    "bench_stream": (
+        ["--calls", "10", "--seconds", "60", "--voice-calls", "20", "--steps", "2"],
+        {"windows_per_s", "windows_per_s_ahead", "plans_per_s", "voices_bytes", "peak_mib"},
+    ),
+    "bench_train": (
+        ["--toy", "--frames", "64", "--micro-batches", "1", "--warm-up", "1", "--steps", "1", "--device", "cpu"],
+        {"step_s", "frames_per_s", "mfu", "peak_gib", "learning_parameters"},
+    ),
     "bench_sphere": (["--seconds", "5", "--repeats", "1"], {"seconds", "sph2pipe_seconds", "ratio"}),
 }
 

@@ -122,6 +122,9 @@ DAMAGE = {
     "a code below zero": ("codes", negative_code, "a code below 0"),
     "a number of frames that the audio does not make": ("codes", lambda r: not r.update(num_frames=3), "num_frames 3"),
     "a split that differs": ("codes", lambda r: not r.update(split="excluded"), "split or speakers differ"),
+    "voices that are not numbered from 0": ("voices", lambda r: not r.update(index=5), "expected number 0"),
+    "a voice that is not its span's": ("voices", lambda r: not r.update(end_s=r["end_s"] - 0.5), "but the span makes"),
+    "a voice of nobody in the call": ("voices", lambda r: not r.update(speaker="x"), "speaker x, but codes says"),
     "a turn past the audio": ("turns", lambda r: not r.update(end_s=1e6), "times_are_inside_the_audio"),
     "a turn that ends before it starts": (
         "turns",

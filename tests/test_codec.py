@@ -16,11 +16,11 @@ from fisherprep import __version__
 from fisherprep.check import check_work
 from fisherprep.checkpoint import locate
 from fisherprep.codec import mimi as mimi_module
-from fisherprep.codec.call import Call, to_codec_rate, window_starts
+from fisherprep.codec.audio import to_codec_rate
+from fisherprep.codec.call import Call, window_starts
 from fisherprep.codec.encode import encode
 from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
 from fisherprep.codec.text_stream import text_stream
-from fisherprep.codec.voice import voice_span
 from fisherprep.engine import InlineEngine
 from fisherprep.schema import FRAME_SAMPLES
 from fisherprep.workfolder import WorkFolder
@@ -194,36 +194,6 @@ def test_resampling_keeps_pitch_level_and_channels():
     assert np.abs(out[0] - expected)[2400:-2400].max() < 1e-3 and np.abs(out[1]).max() == 0
 
 
-def turn(number, side, start_s, end_s, *flags):
-    return {"turn": number, "side": side, "start_s": start_s, "end_s": end_s, "flags": list(flags)}
-
-
-@pytest.mark.parametrize(
-    ("turns", "expected"),
-    [
-        ([turn(0, "a", 1, 5), turn(1, "b", 6, 9)], (1, 5)),
-        ([turn(0, "a", 1, 4), turn(1, "a", 4.4, 7)], (1, 7)),  # a short pause joins
-        ([turn(0, "a", 1, 4), turn(1, "a", 5, 7)], (1, 4)),  # a long one does not
-        ([turn(0, "a", 0, 9.5)], (0, 8)),  # cut at 8 s
-        ([turn(0, "a", 0, 9), turn(1, "b", 3, 4)], (4, 9)),  # overlapped speech is left out
-        ([turn(0, "a", 0, 3), turn(1, "b", 1, 2)], None),  # nothing of 2 s is left
-        ([turn(0, "a", 0, 6, "uncertain"), turn(1, "a", 10, 13)], (10, 13)),
-        ([turn(0, "a", 0, 6, "rejected"), turn(1, "a", 8, 9)], None),
-        ([turn(0, "a", 0, 6, "fallback")], None),
-        ([turn(0, "a", 0, 3), turn(1, "a", 6, 9)], (0, 3)),  # the first of equals
-        ([turn(0, "b", 0, 6)], None),
-        ([], None),
-    ],
-)
-def test_voice_spans(turns, expected):
-    span = voice_span(turns, "a")
-    assert (span and (span.start_s, span.end_s)) == expected
-
-
-def test_turns_that_failed_to_align_give_no_voice():
-    assert voice_span([turn(0, "a", 0, 6), turn(1, "a", 10, 13)], "a", fallback={0}).start_s == 10
-
-
 def test_windows_start_where_nobody_is_inside_a_word():
     words = [
         word("a", 0, 0, "aa", 0.5, 0.9), word("a", 0, 1, "bb", 0.9, 2.0),
@@ -255,7 +225,9 @@ def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
     assert (summary.rows["codes"], summary.rows["voices"], summary.rejects) == (2, 4, {"no_words": 1})
     first = work.read("codes").to_pylist()[0]
     samples, rate_hz = soundfile.read(work.path.parent / "audio" / "call_000.wav", dtype="float32", always_2d=True)
-    codes = encode_channels(mimi, to_codec_rate(samples.T, rate_hz))
+    audio = to_codec_rate(samples.T, rate_hz)
+    gains = np.array([[first["gain_db_a"]], [first["gain_db_b"]]])
+    codes = encode_channels(mimi, audio * (10 ** (gains / 20)).astype(np.float32))
     assert first["num_frames"] == codes.shape[2] == 138
     assert np.array_equal([first["codes_a"], first["codes_b"]], codes)
     tokenizer = sentencepiece.SentencePieceProcessor(str(locate(str(toy_checkpoint), ("tokenizer",)).tokenizer))
@@ -264,8 +236,10 @@ def test_the_stage_writes_what_its_parts_give(encoded, toy_checkpoint, mimi):
         assert tokenizer.decode(tokens) == WRITTEN[side]
         assert first[f"prompts_{side}"] == [f"prompt {side}"]
     assert (first["speaker_a"], first["agent_side"], first["starts"]) == ("p0", None, [0, 5, 61])
-    voice = work.read("voices").to_pylist()[0]
-    assert voice["codes"] == first["voice_a"] and np.shape(voice["codes"]) == (8, 50)
+    voices = work.read("voices").to_pylist()
+    assert [(v["side"], v["index"], v["speaker"]) for v in voices[:2]] == [("a", 0, "p0"), ("b", 0, "q0")]
+    times = [(voice["start_s"], voice["end_s"]) for voice in voices[:2]]
+    assert times == [(0.4, pytest.approx(4.1)), (4.9, pytest.approx(8.0))]
     assert not check_work(work).findings
 
 
@@ -297,7 +271,7 @@ def test_datasets_gives_rectangular_arrays(encoded, tmp_path):
     rows = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path), split="train")
     row = rows.with_format("numpy")[0]
     for side in "ab":
-        assert row[f"codes_{side}"].shape == (8, row["num_frames"]) and row[f"voice_{side}"].shape == (8, 50)
+        assert row[f"codes_{side}"].shape == (8, row["num_frames"])
         assert row[f"text_{side}"].shape == (row["num_frames"],)
         assert row[f"codes_{side}"].dtype.kind == row[f"text_{side}"].dtype.kind == "i"
     assert (row["call_id"], row["split"], list(row["prompts_a"])) == ("call_000", "train", ["prompt a"])

@@ -10,7 +10,8 @@ from codec_calls import SCRIPT, WRITTEN, build_work, word
 from fisherprep.check import check_work
 from fisherprep.checkpoint import locate
 from fisherprep.codec.call import Call, text_of, window_starts, written_words
-from fisherprep.codec.encode import encode, word_speller
+from fisherprep.codec.encode import encode
+from fisherprep.codec.spell import word_speller
 from fisherprep.codec.text_stream import Unknown
 from fisherprep.engine import InlineEngine
 

@@ -20,15 +20,18 @@ from fisherprep.domain import Behaviours
 from fisherprep.engine import InlineEngine
 from fisherprep.manifest import SplitRule, load_manifest
 from fisherprep.speech.behave import behave
-from fisherprep.speech.dialogues import Drafter, Planned, plan_dialogues
+from fisherprep.speech.dialogues import plan_dialogues
+from fisherprep.speech.drafting import Drafter
 from fisherprep.speech.facts_file import read_facts
 from fisherprep.speech.grammar import read_grammar
 from fisherprep.speech.grammar_run import SaidLine, tell
 from fisherprep.speech.heard import MONEY, hear
+from fisherprep.speech.planned import Planned
 from fisherprep.speech.prompt_facts import prompt_facts
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import says_total
 from fisherprep.speech.script_files import script_text
+from fisherprep.speech.script_splits import split_scripts
 from fisherprep.speech.scripts import Script, parse_script
 from fisherprep.speech.spoken import money_said
 from fisherprep.speech.synthesize import synthesize
@@ -277,6 +280,11 @@ def test_pools_and_price_tables_are_divided(tmp_path):
         ("name: mint tea", "name: green tea", 14, "another name for every row"),
         ("  teas:", "  shop:", 9, "another name"),
         ("  wait:", "  Wait:", 7, "a name of small letters"),
+        ("{number: [2, 9]}", "{number: [2, 9], step: 0}", 7, "a step above 0"),
+        ("{number: [2, 9]}", "{number: [2, 9], apart: true}", 7, "'apart' beside one_of only"),
+        ("one_of: [stand]", "one_of: [stand], apart: perhaps", 4, "true or false"),
+        ("one_of: [stand]", "one_of: ['stand of {shop}']", 4, "a text without '{'"),
+        ("wait: {number: [2, 9]}", "closes: {clock: [7 am, 9 am]}", 7, "times after 8 am"),
     ],
 )
 def test_mistakes_in_facts_are_said_with_their_line(tmp_path, old, new, line, complaint):
@@ -285,6 +293,56 @@ def test_mistakes_in_facts_are_said_with_their_line(tmp_path, old, new, line, co
     with pytest.raises(ValueError) as caught:
         read_facts(tmp_path / "facts.yaml")
     assert complaint in str(caught.value) and f"facts.yaml:{line}:" in str(caught.value), caught.value
+
+
+def test_a_bar_may_close_in_the_night(tmp_path):
+    write_domain(tmp_path, facts=FACTS.replace("wait: {number: [2, 9]}", "closes: {clock: [1 am, 2 am]}"))
+    assert "closes" in read_facts(tmp_path / "facts.yaml").names()
+
+
+def test_rows_that_are_apart_are_in_one_split(tmp_path):
+    rows = "{name: a}, {name: b}, {name: c}, {name: d}, {name: e}"
+    write_domain(tmp_path, facts=FACTS + f"  topics: {{take: [1, 1], apart: true, rows: [{rows}]}}\n")
+    source = read_facts(tmp_path / "facts.yaml")
+    found = {
+        split: {source.draw(random.Random(seed), split, RULE).values["topics"].rows[0].name for seed in range(40)}
+        for split in ("train", "valid", "test")
+    }
+    assert sorted(map(len, found.values())) == [1, 1, 3] and len(set().union(*found.values())) == 5
+    write_domain(tmp_path, facts=FACTS + f"  topics: {{take: [2, 2], apart: true, rows: [{rows}]}}\n")
+    with pytest.raises(ValueError, match=r"facts.yaml:16: tables.topics: found 5 rows that are apart, of which test"):
+        read_facts(tmp_path / "facts.yaml").draw(random.Random(0), "test", RULE)
+
+
+def test_no_prompt_with_facts_is_in_two_splits(coffee):
+    splits = defaultdict(set)
+    for dialogue in coffee.dialogues:
+        for prompt in dialogue.prompts:
+            splits[prompt].add(dialogue.split)
+    assert any("casual discussion" in prompt and found == {"test"} for prompt, found in splits.items())
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_scripts_of_a_shop_are_in_one_split():
+    def script(file: str, prompt: str, split: str | None = None) -> Script:
+        return Script(file, prompt, (), file, split)
+
+    shop = "You work for {} which is a cafe and your name is {}. Information: {}"
+    scripts = [script(f"{n}.txt", shop.format(f"Shop {n // 3}", f"Ann{n}", n)) for n in range(18)]
+    scripts += [script("the.txt", shop.format("shop  0", "Bo", "x")), script("own.txt", "You like tea.", "test")]
+    scripts += [script("own2.txt", "You like tea.")]
+    found = split_scripts(scripts, SplitRule("facts", 0.2, 0.2, 0))
+    assert {len({found[f"{n}.txt"] for n in range(k, k + 3)}) for k in range(0, 18, 3)} == {1}
+    assert found["the.txt"] == found["0.txt"] and found["own2.txt"] == "test"
+    assert set(found.values()) == {"train", "valid", "test"}
+    alone = split_scripts(scripts[:3], SplitRule("facts", 0.2, 0.2, 0))
+    assert set(alone.values()) == {"train"}
+
+
+def test_a_misspelt_name_is_said_with_what_it_may_be(tmp_path):
+    write_domain(tmp_path, facts=FACTS.replace("business:", "buisness:"))
+    with pytest.raises(ValueError, match=r"teas.yaml:\d+: .*'\{business\}'.*'buisness': is it meant"):
+        plan_dialogues(load_manifest(tmp_path / "teas.yaml"), 3, 0)
 
 
 def test_facts_that_cannot_be_divided_are_an_error(tmp_path):
@@ -539,3 +597,26 @@ def test_facts_alone_are_a_domain(tmp_path):
         for d in planned.dialogues
         for cents in prompt_facts(d.script.prompt).offers.get("cleaning", {}).values()
     )
+
+
+def test_scripts_alone_are_divided_by_shop(tmp_path):
+    (tmp_path / "s").mkdir()
+    for n in range(8):
+        shop = f"You work for Shop {n // 2} which is a cafe and your name is Ann."
+        prompt = f"{shop} Information: Tea: $2.00. Cake: ${n}.50."
+        (tmp_path / "s" / f"{n}.txt").write_text(f"Prompt: {prompt}\n\nBuyer: A tea.\nSeller: Two dollars.\n")
+    file = tmp_path / "m.yaml"
+    file.write_text(
+        "name: m\ntables: m\nsplit: {by: facts, valid: 0.25, test: 0.25}\n"
+        "domain: {agent_role: Seller, user_role: Buyer, scripts: s, dialogues: 8}\n"
+    )
+    planned = plan_dialogues(load_manifest(file), 8, 0)
+    shops = defaultdict(set)
+    for dialogue in planned.dialogues:
+        shops[dialogue.script.own_names[0]].add(dialogue.split)
+    assert planned.dropped == [] and all(len(found) == 1 for found in shops.values())
+    assert sorted(next(iter(found)) for found in shops.values()) == ["test", "train", "train", "valid"]
+    for n in range(2, 8):
+        (tmp_path / "s" / f"{n}.txt").unlink()
+    planned = plan_dialogues(load_manifest(file), 2, 0)
+    assert any("none is held out" in name for name in planned.counters)

@@ -8,18 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from finetune_tiny import World, tiny_lm, tiny_lm_config, write_checkpoint
+from finetune_tiny import tiny_lm, tiny_lm_config, train_tokenizer, write_checkpoint
 from safetensors.torch import load_file, save_file
 
-from finetune.checkpoints import (
-    LM_DEFAULTS,
-    expand_depformer,
-    fuse_attention,
-    is_fused,
-    load_model,
-    open_base,
-    split_attention,
-)
+from finetune.checkpoints import LM_DEFAULTS, load_model, open_base
+from finetune.model.keys import fuse_attention, is_fused
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -27,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def tokenizer(world: World) -> Path:
-    return world.checkpoint / "tokenizer_spm_32k_3.model"
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 def test_defaults_are_moshis_own() -> None:
@@ -59,15 +52,16 @@ def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> Non
     assert all(torch.equal(models[0][key], split[key]) and torch.equal(models[1][key], split[key]) for key in split)
 
 
-def test_our_split_is_moshis_own(tmp_path: Path) -> None:
+def test_our_split_is_moshis_own(tmp_path: Path, tokenizer: Path) -> None:
     """PyPI moshi loads the fused keys by a hook of its own; ours must put every row where that hook does."""
     from moshi.models.loaders import get_moshi_lm
 
     torch.manual_seed(3)
     fused = {key: torch.randn_like(value) for key, value in fuse_attention(tiny_lm().state_dict()).items()}
-    save_file(fused, tmp_path / "m.safetensors")
-    theirs = get_moshi_lm(tmp_path / "m.safetensors", tiny_lm_config(), dtype=torch.float32).state_dict()
-    ours = split_attention(fused)
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    save_file(fused, checkpoint / "model.safetensors")
+    theirs = get_moshi_lm(checkpoint / "model.safetensors", tiny_lm_config(), dtype=torch.float32).state_dict()
+    ours = load_model(open_base(str(checkpoint)), CPU).state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     assert all(torch.equal(value, fused[key]) for key, value in fuse_attention(ours).items())
@@ -113,11 +107,6 @@ def test_copies_do_not_share_memory(tmp_path: Path, tokenizer: Path) -> None:
     pointers = [parameter.untyped_storage().data_ptr() for parameter in model.parameters()]
     assert len(set(pointers)) == len(pointers)
     assert all(parameter.requires_grad and parameter.dtype == torch.float32 for parameter in model.parameters())
-
-
-def test_sixteen_codebooks_stay_as_they_are() -> None:
-    state = tiny_lm().state_dict()
-    assert expand_depformer(state) is state
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,55 @@ def test_recipes_are_complete_and_valid(name: str) -> None:
     everything = as_dict(make_config(merge(values, {"data.mix": {"fisher": 1.0}})))
     for section, part in everything.items():
         if isinstance(part, dict):
-            chosen_elsewhere = {"data": {"mix", "root", "manifests"}, "model": {"checkpoint"}}.get(section, set())
-            assert values[section].keys() == part.keys() - chosen_elsewhere
+            chosen_elsewhere = {
+                "data": {"mix", "root", "manifests"},
+                "model": {"checkpoint"},
+                "loss": {"text_pad", "semantic", "acoustic"},  # by the preset
+            }
+            assert values[section].keys() == part.keys() - chosen_elsewhere.get(section, set())
 
 
-def test_the_default_recipe_is_personaplex_s() -> None:
-    config = make_config(merge(load_recipe("default"), {"data.mix": {"fisher": 1.0}}))
+def test_full_fine_tuning_is_personaplex_s() -> None:
+    config = make_config(merge(load_recipe("full_8gpu"), {"data.mix": {"fisher": 1.0}}))
     assert config == make_config(MIX)
     assert (config.optim.depth_lr, config.optim.temporal_lr, config.data.max_frames) == (4e-6, 2e-6, 2048)
     assert (config.loss.semantic, config.loss.acoustic, config.loss.text_pad) == (1.0, 0.02, 0.3)
+
+
+@pytest.mark.parametrize(("toy", "world_size", "recipe"), [
+    (True, "1", "debug_cpu"), (True, "8", "debug_cpu"), (False, "1", "lora_1gpu"), (False, "8", "full_8gpu"),
+])  # fmt: skip
+def test_without_a_recipe_it_is_the_one_for_what_is_there(
+    monkeypatch: pytest.MonkeyPatch, toy: bool, world_size: str, recipe: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", world_size)
+    monkeypatch.setenv("RANK", "0")
+    assert flags.default_recipe(toy) == recipe
+
+
+def test_loss_weights_come_from_the_preset_and_single_ones_go_over_it(
+    manifests: dict[str, str], tmp_path: Path
+) -> None:
+    moshi = make_config({**MIX, "loss": {"preset": "moshi"}}).loss
+    assert (moshi.text_pad, moshi.semantic, moshi.acoustic) == (0.5, 100.0, 1.0)
+    assert make_config({**MIX, "loss": {"preset": "moshi", "acoustic": 2}}).loss.acoustic == 2.0
+    assert make_config(as_dict(make_config({**MIX, "loss": {"preset": "moshi"}}))).loss == moshi
+    (tmp_path / "own.yaml").write_text("loss: {text_pad: 0.1, user_stream: false}\n")
+    given = flags.overrides("fisher:1", {}, ("loss.preset=moshi",)) | manifests
+    config = flags.new_config(given, str(tmp_path / "own.yaml"), None).loss
+    assert (config.text_pad, config.user_stream) == (0.5, False)
+
+
+@pytest.mark.parametrize(("batch_size", "micro", "processes", "fits"), [
+    (32, 1, 8, True), (32, 2, 16, True), (32, 1, 3, False), (4, 4, 2, False),
+])  # fmt: skip
+def test_a_step_is_dealt_evenly_or_refused(batch_size: int, micro: int, processes: int, fits: bool) -> None:
+    config = make_config(merge(MIX, {"data.batch_size": batch_size, "data.micro_batch_size": micro}))
+    if fits:
+        flags.check_deal(config, processes)
+    else:
+        with pytest.raises(ValueError, match=f"{processes} processes cannot share evenly; give a --batch-size"):
+            flags.check_deal(config, processes)
 
 
 def test_a_config_survives_being_saved() -> None:
@@ -96,7 +136,9 @@ def test_a_recipe_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no recipe 'nosuch': expected a YAML file or one of debug_cpu, default"):
+    with pytest.raises(
+        ValueError, match="no recipe 'nosuch': expected a YAML file or one of debug_cpu, full_8gpu, lora_1gpu"
+    ):
         load_recipe("nosuch")
 
 

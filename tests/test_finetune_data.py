@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from finetune_tiny import DELAYS, PROMPTS, World, call_row, write_work
+from finetune_tiny import DELAYS, PROMPTS, World, call_row, voice_row, write_work
 from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.checkpoints import open_base
 from finetune.data.batches import Mixture, collate
-from finetune.data.dataset import CodesDataset, EmptySplit, Vocabulary, open_dataset
+from finetune.data.checks import Vocabulary, check_mix
+from finetune.data.dataset import CodesDataset, EmptySplit, open_dataset
 from finetune.data.mixture import MixtureState, parse_mix
 from finetune.data.sources import open_held_out, open_sources, vocabulary_of
 from finetune.data.windows import Plan, WindowSource, dialogue_mask
@@ -37,15 +38,24 @@ class Letters:
         return [4 + ord(c) % 40 for c in text]
 
 
-def source(tmp_path: Path, rows: list[dict[str, Any]], max_frames: int = 120, **changes: Any) -> WindowSource:
-    """The windows of a work folder with these rows."""
-    dataset = dataset_of(tmp_path, rows, **changes)
-    return WindowSource(dataset, PromptTexts(Letters(), 48), DELAYS, 0, max_frames, max_prompt_share=0.75)
+Rows = list[dict[str, Any]]
+RULES = ("agent", "drop_text_prompt", "drop_voice_prompt")
 
 
-def dataset_of(tmp_path: Path, rows: list[dict[str, Any]], split: str = "train", **manifest: Any) -> CodesDataset:
+def source(
+    tmp_path: Path, rows: Rows, max_frames: int = 120, voices: Rows | None = None, share: float = 0.75, **changes: Any
+) -> WindowSource:
+    """The windows of a work folder with these rows; ``changes`` of the manifest, ``by_*`` for the windows' rules."""
+    rules = {key: changes.pop(f"by_{key}") for key in RULES if f"by_{key}" in changes}
+    dataset = dataset_of(tmp_path, rows, voices, **changes)
+    return WindowSource(dataset, PromptTexts(Letters(), 48), DELAYS, 0, max_frames, share, **rules)
+
+
+def dataset_of(
+    tmp_path: Path, rows: Rows, voices: Rows | None = None, split: str = "train", **manifest: Any
+) -> CodesDataset:
     if not (tmp_path / "d").exists():
-        write_work(tmp_path / "d", rows, "d")
+        write_work(tmp_path / "d", rows, "d", voices)
     return open_dataset(Manifest(**{"name": "d", "tables": "d", **manifest}), tmp_path, split, WORDS)
 
 
@@ -57,12 +67,15 @@ def plans(windows: WindowSource, count: int) -> list[Plan]:
 
 
 def test_a_window_is_its_prompt_and_then_the_calls_own_rows(tmp_path: Path) -> None:
-    row = call_row("c0", 200, None, 0)
-    windows = source(tmp_path, [row])
-    for plan in plans(windows, 12):
+    row = call_row("c0", 200, None, 0, speaker_a="p0")
+    voice = voice_row("c1", "b", 1, speaker="p0")
+    windows = source(tmp_path, [row, call_row("c1", 20, None, 1)], voices=[voice])
+    drawn = [plan for plan in plans(windows, 12) if plan.call.call_id == "c0"]
+    assert {plan.voice for plan in drawn} == {0, None}
+    for plan in drawn:
         window = windows.cut(plan)
-        voice = np.array(row[f"voice_{plan.side}"]) if plan.with_voice else None
-        prompt = system_prompt(voice, Letters().encode(f"<system> {plan.prompt} <system>"))
+        codes = np.array(voice["codes"]) if plan.side == "a" else None
+        prompt = system_prompt(codes, Letters().encode(f"<system> {plan.prompt} <system>"))
         other = "b" if plan.side == "a" else "a"
         span = slice(plan.start, plan.start + plan.dialogue_frames)
         assert np.array_equal(window.rows[:, : prompt.shape[1]], prompt)
@@ -70,11 +83,11 @@ def test_a_window_is_its_prompt_and_then_the_calls_own_rows(tmp_path: Path) -> N
         assert np.array_equal(window.rows[1:9, prompt.shape[1] :], np.array(row[f"codes_{plan.side}"])[:, span])
         assert np.array_equal(window.rows[9:17, prompt.shape[1] :], np.array(row[f"codes_{other}"])[:, span])
         assert not window.mask[:, : prompt.shape[1]].any()
-        assert window.rows.shape[1] <= 120
+        assert window.rows.shape[1] == plan.num_frames <= 120
 
 
 def test_windows_start_only_where_one_may_and_are_full_where_the_call_is_long(tmp_path: Path) -> None:
-    rows = [call_row(f"c{i}", n, None, i, voice_a=None) for i, n in enumerate((500, 90, 1000))]
+    rows = [call_row(f"c{i}", n, None, i) for i, n in enumerate((500, 90, 1000))]
     drawn = plans(source(tmp_path, rows), 200)
     for plan in drawn:
         assert plan.start in plan.call.starts
@@ -86,7 +99,7 @@ def test_windows_start_only_where_one_may_and_are_full_where_the_call_is_long(tm
 
 
 def test_a_dialogue_that_fits_is_taken_whole(tmp_path: Path) -> None:
-    row = call_row("c0", 40, None, 0, starts=[2, 20], prompts_a=["tea"], prompts_b=["tea"], voice_a=None)
+    row = call_row("c0", 40, None, 0, starts=[2, 20], prompts_a=["tea"], prompts_b=["tea"])
     for plan in plans(source(tmp_path, [row]), 6):
         assert (plan.start, plan.dialogue_frames) == (2, 38)
 
@@ -114,7 +127,7 @@ def test_the_same_seed_gives_the_same_windows_in_any_order_of_asking(tmp_path: P
 
 
 def _essence(plan: Plan) -> tuple[Any, ...]:
-    return plan.call.call_id, plan.side, plan.prompt, plan.start, plan.dialogue_frames, plan.with_voice
+    return plan.call.call_id, plan.side, plan.prompt, plan.start, plan.dialogue_frames, plan.voice
 
 
 def test_prompt_levels_follow_the_manifest(tmp_path: Path) -> None:
@@ -132,11 +145,12 @@ def test_a_side_without_the_wanted_level_takes_its_most_detailed(tmp_path: Path)
 
 
 def test_a_voice_prompt_that_leaves_too_little_dialogue_is_left_out(tmp_path: Path) -> None:
-    voices = {"voice_a": np.zeros((8, 60), dtype=int).tolist(), "voice_b": np.zeros((8, 61), dtype=int).tolist()}
-    row = call_row("c0", 300, None, 0, prompts_a=["x"], prompts_b=["x"], **voices)
+    rows = [call_row(f"c{i}", 300, None, i, prompts_a=["x"], prompts_b=["x"]) for i in range(2)]
+    voices = [voice_row("c1", "a", 1, 60, speaker="c0-a"), voice_row("c1", "b", 2, 61, speaker="c0-b")]
     needed = prompt_frames(60, len("<system> x <system>"))
-    windows = WindowSource(dataset_of(tmp_path, [row]), PromptTexts(Letters(), 48), DELAYS, 0, needed * 2, 0.5)
-    assert {(p.side, p.with_voice) for p in plans(windows, 20)} == {("a", True), ("b", False)}
+    windows = source(tmp_path, rows, needed * 2, voices, share=0.5)
+    drawn = [p for p in plans(windows, 40) if p.call.call_id == "c0"]
+    assert {(p.side, p.voice is not None) for p in drawn} == {("a", True), ("b", False)}
 
 
 def test_a_text_prompt_that_leaves_too_little_dialogue_is_refused(tmp_path: Path) -> None:
@@ -166,7 +180,7 @@ def test_masked_text_is_fed_as_it_is_and_only_it_is_no_target(tmp_path: Path) ->
     """Text of unknown speech on one side: the codes stay targets, and the other side's window has no mask."""
     text = [3] * 100
     text[20:30] = [-1] * 10
-    row = call_row("c0", 100, None, 0, text_a=text, starts=[0], prompts_a=["x"], prompts_b=["x"], voice_a=None)
+    row = call_row("c0", 100, None, 0, text_a=text, starts=[0], prompts_a=["x"], prompts_b=["x"])
     windows = source(tmp_path, [row], max_frames=200)
     for side, masked in (("a", list(range(20, 30))), ("b", [])):
         plan = next(p for p in plans(windows, 20) if p.side == side)
@@ -183,7 +197,7 @@ def test_masked_text_is_fed_as_it_is_and_only_it_is_no_target(tmp_path: Path) ->
 def test_shares_of_frames_converge_on_the_weights(tmp_path: Path) -> None:
     sources = {}
     for name, length in (("long", 900), ("short", 35), ("other", 120)):
-        rows = [call_row(f"{name}{i}", length + i, None, i, voice_a=None) for i in range(5)]
+        rows = [call_row(f"{name}{i}", length + i, None, i) for i in range(5)]
         write_work(tmp_path / name, rows, name)
         dataset = open_dataset(Manifest(name=name, tables=name), tmp_path, "train", WORDS)
         sources[name] = WindowSource(dataset, PromptTexts(Letters(), 48), DELAYS, 0, 200, 0.5)
@@ -201,7 +215,7 @@ def test_fisher_and_coffee_are_trained_on_as_the_mix_says(tmp_path: Path) -> Non
     frames that are targets of the agent's first codebook, which are those of the dialogue."""
     sources = {}
     for name, lengths in (("fisher", (3000, 2400, 3600)), ("coffee", (90, 240, 410, 150, 330))):
-        rows = [call_row(f"{name}{i}", length, None, i, voice_a=None) for i, length in enumerate(lengths)]
+        rows = [call_row(f"{name}{i}", length, None, i) for i, length in enumerate(lengths)]
         write_work(tmp_path / name, rows, name)
         dataset = open_dataset(Manifest(name=name, tables=name), tmp_path, "train", WORDS)
         sources[name] = WindowSource(dataset, PromptTexts(Letters(), 48), DELAYS, 0, 256, 0.5)
@@ -227,12 +241,12 @@ def test_the_stream_goes_on_from_any_state_as_if_undisturbed(world: World) -> No
         config = world.config().data
         return Mixture(open_sources(config, "train", base, base.prompt_texts(), 5), config.mix)
 
-    straight = list(itertools.islice(mixture().steps(MixtureState.start(["calls", "shop"]), 3, 2), 6))
+    straight = list(itertools.islice(mixture().steps(MixtureState.start(["calls", "shop"]), 4, 2), 6))
     saved = MixtureState.from_dict(json.loads(json.dumps(straight[2][1].as_dict())))
-    resumed = list(itertools.islice(mixture().steps(saved, 3, 2), 3))
+    resumed = list(itertools.islice(mixture().steps(saved, 4, 2, workers=2), 3))
     for (batch, state), (again, state_again) in zip(straight[3:], resumed, strict=True):
         assert state == state_again
-        assert len(batch.micro_batches) == 2 and batch.windows == 3
+        assert len(batch.micro_batches) == 2 and batch.windows == 4
         for micro, micro_again in zip(batch.micro_batches, again.micro_batches, strict=True):
             assert micro.codes.equal(micro_again.codes) and micro.mask.equal(micro_again.mask)
 
@@ -367,7 +381,6 @@ def _codes(value: int) -> list[list[int]]:
     [
         ({"codes_a": _codes(2048)}, "codes_a holds codes from 2048 to 2048, but the checkpoint knows 0 to 2047"),
         ({"codes_b": _codes(-1)}, "codes_b holds codes from -1 to -1"),
-        ({"voice_b": _codes(4000)}, "voice_b holds codes from 4000"),
         ({"text_a": [48] * 50}, "text_a holds text ids from 48 to 48, but the checkpoint knows -1 to 47"),
         ({"text_b": [-2] * 50}, "text_b holds text ids from -2"),
         ({"starts": [0, 50]}, "starts are not rising frames from 0 to below 50"),
@@ -385,6 +398,43 @@ def test_rows_that_do_not_fit_the_checkpoint_are_refused(tmp_path: Path, changes
         open_dataset(Manifest(name="d", tables="d"), tmp_path, "train", WORDS)
 
 
+def _made_with(**changes: Any) -> str:
+    entry = {"source": "tiny", "tokenizer_sha256": "", "toy": True, "mimi_sha256": "ab12", "truecase": "off"}
+    return json.dumps({**entry, "loudness": None, "fisherprep": "1", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"truecase": "rules"}, "parts of the codes table differ in truecase: off and rules"),
+        ({"mimi_sha256": "cd34"}, "differ in mimi_sha256: ab12 and cd34"),
+        ({"loudness": -23.0}, r"differ in loudness: -23\.0 and none"),
+        ({"resampler": "other"}, "differ in resampler: other and none"),
+    ],
+)
+def test_a_table_that_was_encoded_in_two_ways_is_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(**c)) for i, c in enumerate(({}, changes))]
+    with pytest.raises(ValueError, match=message):
+        dataset_of(tmp_path, rows)
+
+
+def test_a_table_of_two_versions_of_the_program_is_taken(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, provenance=_made_with(fisherprep=str(i))) for i in range(2)]
+    dataset = dataset_of(tmp_path, rows)
+    assert "fisherprep" not in dataset.made_with and dataset.made_with["truecase"] == "off"
+
+
+def test_datasets_of_two_codecs_are_refused_and_other_differences_told() -> None:
+    ldc, shop = (json.loads(_made_with(**c)) for c in ({}, {"truecase": "rules", "loudness": -23.0}))
+    assert check_mix({"fisher": ldc, "again": ldc}) == []
+    assert check_mix({"fisher": ldc, "coffee": shop}) == [
+        "note: fisher and coffee differ in truecase: off and rules (`fisherprep encode --help`)",
+        "note: fisher and coffee differ in loudness: none and -23.0 (`fisherprep encode --help`)",
+    ]
+    with pytest.raises(ValueError, match=r"'fisher' and 'coffee' were encoded by different codecs \(mimi_sha256 ab12"):
+        check_mix({"fisher": ldc, "coffee": ldc | {"mimi_sha256": "cd34"}})
+
+
 def test_ranges_are_checked_without_statistics_too(tmp_path: Path) -> None:
     work = write_work(tmp_path / "d", [call_row("c0", 50, None, 0, codes_b=_codes(3000))], "d")
     part = work / "codes" / "part-000.parquet"
@@ -398,8 +448,24 @@ def test_an_empty_split_is_its_own_kind_of_error(tmp_path: Path) -> None:
         dataset_of(tmp_path, [call_row("c0", 50, None, 0)], split="test")
 
 
-def test_rows_shorter_than_they_say_are_refused_when_read(tmp_path: Path) -> None:
-    dataset = dataset_of(tmp_path, [call_row("c0", 50, None, 0, text_b=[3] * 49)])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text_b": [3] * 49}, "text_b of c0, c1 holds 99 values, but num_frames asks for 100"),
+        ({"codes_a": [[1] * 51] * 8}, "codes_a of c0, c1 holds 808 values, but num_frames asks for 800"),
+        ({"codes_b": None}, "codes_b of c0, c1 holds 408 values"),
+        ({"num_frames": 60}, "codes_a of c0, c1 holds 800 values, but num_frames asks for 880"),
+    ],
+)
+def test_rows_shorter_or_longer_than_they_say_are_refused(tmp_path: Path, changes: dict, message: str) -> None:
+    rows = [call_row("c0", 50, None, 0), {**call_row("c1", 50, None, 1), **changes}]
+    with pytest.raises(ValueError, match=rf"part-000.parquet: {message}.*; run `fisherprep check`"):
+        dataset_of(tmp_path, rows)
+
+
+def test_rows_whose_lengths_make_up_for_each_other_are_refused_when_read(tmp_path: Path) -> None:
+    rows = [call_row(f"c{i}", 50, None, i, text_b=[3] * length) for i, length in enumerate((49, 51))]
+    dataset = dataset_of(tmp_path, rows)
     with pytest.raises(ValueError, match="call c0: rows of side b do not have the 50 frames"):
         dataset.read(dataset.calls[0])
 
@@ -411,7 +477,7 @@ def test_codebooks_of_unlike_lengths_are_refused(tmp_path: Path) -> None:
 
 
 def test_shards_are_read_again_once_out_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finetune.data.dataset._SHARDS_IN_MEMORY", 1)
+    monkeypatch.setattr("finetune.data.tables._BYTES_IN_MEMORY", 1)
     rows = [call_row(f"c{i}", 40, None, i) for i in range(7)]
     dataset = dataset_of(tmp_path, rows)
     for i in (0, 6, 3, 0, 5):

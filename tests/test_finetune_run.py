@@ -18,22 +18,25 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, tiny_lm, write_work
-from safetensors.torch import load_file, save_file
 
 from finetune import state
 from finetune.checkpoints import load_model, open_base
+from finetune.config import OptimConfig
+from finetune.data.mixture import MixtureState
 from finetune.evaluate import main as evaluate
 from finetune.export import main as export
 from finetune.metrics import METRICS, TIMINGS, drop_after
 from finetune.optim import make_optimizer
+from finetune.progress import Progress, read_progress
 from finetune.run import main as run
+from finetune.shards import read_tensors
 from fisherprep.checkpoint import locate
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 STEPS = 6
-SHORT = ("--steps", str(STEPS), "--set", "save.every=2", "--set", "save.keep=3")
+SHORT = ("--steps", str(STEPS), "--set", "save.every=2", "--set", "save.keep=3", "--set", "heldout.every=3")
 
 
 def invoke(command: Any, *args: str) -> Result:
@@ -44,7 +47,7 @@ def invoke(command: Any, *args: str) -> Result:
 
 
 def newest_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(state.newest(folder) / "weights.safetensors")
+    return state.read_weights(state.newest(folder))
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -81,7 +84,12 @@ def test_a_run_leaves_what_it_says(straight: Path) -> None:
     timings = [json.loads(line) for line in (straight / TIMINGS).read_text().splitlines()]
     assert [line["step"] for line in timings] == list(range(1, STEPS + 1))
     assert all(line["peak_memory_bytes"] > 0 and line["frames_per_s"] > 0 for line in timings)
-    assert [p.name for p in state.completed(straight)] == ["step-00000002", "step-00000004", "step-00000006"]
+    assert [p.name for p in state.completed(straight)] == ["step-00000003", "step-00000004", "step-00000006"]
+    rows = [json.loads(line) for line in (straight / "heldout.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 3, 6]
+    assert rows[0]["datasets"] == summary["before"] and rows[-1]["datasets"] == summary["after"]
+    shares = {"calls": 0.7, "shop": 0.3}
+    assert rows[1]["loss"] == pytest.approx(sum(shares[n] * rows[1]["datasets"][n]["loss"] for n in shares))
     assert json.loads((straight / "config.json").read_text())["data"]["max_frames"] == 90
 
 
@@ -104,17 +112,16 @@ def test_stopped_and_resumed_is_bit_for_bit_the_same(straight: Path, tmp_path: P
         handle.write('{"step": 7, "lo')
     result = invoke(run, "--out", str(out), "--resume")
     assert result.exit_code == 0, result.output
-    assert "resumed after step 2" in result.output
+    assert "resumed after step 3" in result.output
     assert (out / METRICS).read_bytes() == (straight / METRICS).read_bytes()
     assert same(newest_weights(out), newest_weights(straight))
-    assert _moments(out) == _moments(straight)
+    assert same(_moments(out), _moments(straight))
     assert (out / "summary.json").read_bytes() == (straight / "summary.json").read_bytes()
     assert not list(checkpoints.glob(".tmp-*"))
 
 
-def _moments(folder: Path) -> list[list[float]]:
-    saved = torch.load(state.newest(folder) / "optimizer.pt", weights_only=True)
-    return [slot["exp_avg"].flatten()[:50].tolist() for slot in saved["optimizer"]["state"].values()]
+def _moments(folder: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(state.newest(folder) / "moments")
 
 
 def test_killed_at_any_instant_and_resumed_is_bit_for_bit_the_same(
@@ -157,21 +164,15 @@ def test_logs_lose_what_comes_after_the_step(tmp_path: Path, lines: list[str]) -
 # -- saving -----------------------------------------------------------------------------------------------------------
 
 
-def _save(folder: Path, step: int, keep: int = 2) -> Path:
+def _save(folder: Path, step: int) -> Path:
     model = tiny_lm(seed=step)
-    progress = state.Progress(step, state.MixtureState.start(["calls"]), {"calls": "x"})
-    return state.save(folder, progress, model, make_optimizer(model, _optim()), keep)
-
-
-def _optim() -> Any:
-    from finetune.config import OptimConfig
-
-    return OptimConfig()
+    progress = Progress(step, MixtureState.start(["calls"]), {"calls": "x"}, "base")
+    return state.save(folder, progress, model, make_optimizer(model, OptimConfig()))
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     old = _save(tmp_path, 1)
-    before = {file.name: file.read_bytes() for file in old.iterdir()}
+    before = {file: file.read_bytes() for file in old.rglob("*") if file.is_file()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -180,29 +181,33 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert state.completed(tmp_path) == [old]
-    assert {file.name: file.read_bytes() for file in old.iterdir()} == before
+    assert {file: file.read_bytes() for file in old.rglob("*") if file.is_file()} == before
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
 
-def test_only_the_newest_are_kept(tmp_path: Path) -> None:
+def test_only_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 30, 4000):
-        _save(tmp_path, step, keep=2)
-    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00000030", "step-00004000"]
-    assert state.newest(tmp_path).name == "step-00004000"
-    assert state.read_progress(state.newest(tmp_path)).step == 4000
+        _save(tmp_path, step)
+        state.prune(tmp_path, keep=2, best=1)
+    assert [p.name for p in state.completed(tmp_path)] == ["step-00000001", "step-00000030", "step-00004000"]
+    state.prune(tmp_path, keep=1, best=None)
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00004000"]
+    assert state.newest(tmp_path) == state.folder_of(tmp_path, 4000)
+    assert read_progress(state.newest(tmp_path)).step == 4000
 
 
-@pytest.mark.parametrize("name", ["state.json", "optimizer.pt", "weights.safetensors"])
+@pytest.mark.parametrize("name", ["state.json", "moments", "weights", "random.safetensors"])
 def test_a_damaged_checkpoint_is_refused_with_what_to_do(
     world: World, straight: Path, tmp_path: Path, name: str
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(straight, out)
     file = state.newest(out) / name
+    file = next(file.iterdir()) if file.is_dir() else file
     file.write_bytes(file.read_bytes()[:20])
     result = invoke(run, "--out", str(out), "--resume")
     assert result.exit_code == 1
-    assert re.search(rf"{name}: cannot be (read|restored).* delete", _flat(result.output))
+    assert re.search(rf"{name}: cannot be read.* delete", _flat(result.output))
 
 
 # -- evaluate and export ----------------------------------------------------------------------------------------------
@@ -246,24 +251,6 @@ def test_an_exported_run_opens_in_moshi(straight: Path, tmp_path: Path) -> None:
     assert same(lm.state_dict(), newest_weights(straight))
 
 
-def test_untouched_weights_are_exported_as_they_were(world: World, tmp_path: Path) -> None:
-    """In the released files' layout and number format: fused attention, bf16."""
-    from finetune.checkpoints import fuse_attention
-    from finetune.export import _write_weights
-
-    checkpoint = tmp_path / "base"
-    checkpoint.mkdir()
-    for file in world.checkpoint.iterdir():
-        (checkpoint / file.name).write_bytes(file.read_bytes())
-    released = {key: value.to(torch.bfloat16) for key, value in fuse_attention(tiny_lm().state_dict()).items()}
-    save_file(released, checkpoint / "model.safetensors")
-    base = open_base(str(checkpoint))
-    _write_weights(load_model(base, torch.device("cpu")).state_dict(), base, tmp_path / "again.safetensors")
-    again = load_file(tmp_path / "again.safetensors")
-    assert same(again, released)
-    assert {value.dtype for value in again.values()} == {torch.bfloat16}
-
-
 # -- bad input --------------------------------------------------------------------------------------------------------
 
 
@@ -287,7 +274,10 @@ def _flat(text: str) -> str:
         (["--manifests", "/nonexistent"], 2, "datasets with a manifest there: none"),
         (["--data-root", "/nonexistent"], 1, "/nonexistent/calls: does not exist, .*`fisherprep encode"),
         (["--checkpoint", "/nonexistent/dir"], 1, "neither a folder here nor a hub repository id"),
-        (["--device", "tpu"], 1, "'tpu' is not a device|'tpu' is not supported"),
+        (["--device", "tpu"], 2, "--device: 'tpu' is not (a device|supported)"),
+        (["--device", "cuda:7"], 2, "--device: 'cuda:7': this machine shows 0 GPUs"),
+        (["--max-frames", "10"], 2, "config data.max_frames: found 10, expected [0-9]+ or more"),
+        (["--set", "loss.preset=mine"], 2, "config loss.preset: found 'mine', expected one of personaplex, moshi"),
         (["--max-frames", "60"], 1, "raise --max-frames"),
     ],
 )
@@ -350,6 +340,11 @@ def test_a_folder_of_something_else_is_not_written_to(world: World, tmp_path: Pa
     assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
     result = invoke(run, *world.args(tmp_path / "thesis.tex"))
     assert result.exit_code == 2 and "is a file" in result.output
+    result = invoke(run, *world.args(tmp_path / "thesis.tex" / "run"))
+    assert result.exit_code == 2 and "not a folder that may be written to" in _flat(result.output)
+    result = invoke(run, *world.args(world.checkpoint))
+    assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
+    assert invoke(run, *world.args(Path("/proc/nowhere/run"), "--steps", "1")).exit_code in (1, 2)
 
 
 def test_resuming_with_other_values_is_refused(world: World, straight: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from click.testing import CliRunner
@@ -81,10 +84,12 @@ def test_text_of_the_tables_is_never_markup(tmp_path):
     manifest = domain(tmp_path, scripts=1, dialogues=1)
     script = tmp_path / "scripts" / "s0.txt"
     text = script.read_text(encoding="utf-8")
-    script.write_text(
-        text.replace("Information:", f'Information: {EVIL}"onload="x').replace("Thanks.", "a<b>&amp;'\""), "utf-8"
-    )
+    script.write_text(text.replace("Thanks.", "a<b>&amp;'\""), "utf-8")
     run(manifest, tmp_path / "work")
+    for file in (tmp_path / "work" / "personas").glob("*.parquet"):  # such a prompt comes from elsewhere
+        table = pq.read_table(file)
+        held = json.dumps(table.to_pylist()).replace("Information:", f"Information: {EVIL}'onload='x")
+        pq.write_table(pa.Table.from_pylist(json.loads(held), schema=table.schema), file)
     sheet = listening_sheet(WorkFolder.open(tmp_path / "work"), 1, 600)
     assert EVIL not in sheet.html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in sheet.html

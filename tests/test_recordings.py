@@ -536,3 +536,45 @@ def test_the_command(tmp_path):
     assert done.exit_code == 0, done.output
     (call,) = rows(WorkFolder.open(tmp_path / "data" / "shop"), "conversations")
     assert (call["agent_side"], call["role_prompt"], call["corpus"]) == ("b", "Be kind.", "shop")
+
+
+def many(label_of, scale=1.0):
+    """Twenty words of two sides in two seconds."""
+    return [[f"w{i}", [round(i * 0.1 * scale, 3), round((i * 0.1 + 0.05) * scale, 3)], label_of(i)] for i in range(20)]
+
+
+def test_a_stray_label_costs_its_own_word_and_no_side(tmp_path):
+    other = ["SPEAKER_MAIN", "SPEAKER_01"]
+    work = one(tmp_path, json.dumps({"alignments": many(lambda i: "SPEAKER_02" if i == 7 else other[i % 2])}))
+    assert {t["side"] for t in rows(work, "turns")} == {"a", "b"}
+    assert sum(len(t["words"]) for t in rows(work, "turns")) == 19
+    assert rejects(work)["unknown_speaker"]["place"] == "x.json:alignments[7]"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.json", json.dumps({"alignments": many(lambda i: ["agent", "customer"][i % 2])})),
+        ("x.json", json.dumps({"alignments": many(lambda i: ["A", "customer"][i % 2])})),
+        ("x.json", json.dumps([{"speaker": "agent", "word": "a", "start": i, "end": i} for i in range(9)])),
+        ("x.txt", "Agent: hello there\nCustomer: hi\nAgent: bye\n"),
+        ("x.txt", "0.1 0.5 Agent: hello there\n0.6 0.9 Customer: hi\n1.0 1.2 Agent: bye\n"),
+    ],
+)
+def test_speakers_of_other_names_are_a_reject_that_says_how_to_name_them(tmp_path, name, text):
+    work = one(tmp_path, text, name)
+    reject = rejects(work)["unknown_speakers"]
+    assert rows(work, "turns") == [] and ("gent" in reject["found"] or "customer" in reject["found"])
+    assert "A" in reject["fix"] and "left channel" in reject["fix"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.json", json.dumps({"alignments": many(lambda i: ["SPEAKER_MAIN", "B"][i % 2], 1000)})),
+        ("x.txt", "100 500 A: hello there\n600 900 B: hi\n1000 1200 A: bye\n"),
+    ],
+)
+def test_times_in_milliseconds_are_named(tmp_path, name, text):
+    reject = rejects(one(tmp_path, text, name))["times_in_ms"]
+    assert "2.00 s of audio" in reject["found"] and "1000" in reject["fix"]

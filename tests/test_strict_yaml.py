@@ -118,7 +118,6 @@ DOMAIN = "name: x\ntables: x\n{split}\ndomain:\n  agent_role: A\n  user_role: B\
         ("", "  scripts: s\n  scenarios:\n    one: {weight: -1}\n", 9, "a weight of 0 or more"),
         ("", "  scripts: s\n  scenarios:\n    one: {prompts: [other]}\n", 9, "one of the prompts ['service']"),
         ("", "  scripts: s\n  scenarios:\n    one: {test_only: true}\n", 8, "not test_only"),
-        ("split: {by: facts}", "  scripts: s\n", 3, "by: script"),
         ("split: {by: script}", "  grammar: g\n  facts: f\n", 3, "by: facts"),
     ],
 )

@@ -8,7 +8,7 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.codec.encode import word_speller
+from fisherprep.codec.spell import word_speller
 from fisherprep.codec.text_stream import Unknown, frame_of, text_stream
 from fisherprep.schema import MASKED, TEXT_EPAD, TEXT_PAD
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from finetune.prompt import SILENCE_TOKENS, SINE_TOKENS, wrap
 from finetune.toy import main, random_lm, train_tokenizer, training_text
 from fisherprep.checkpoint import DEFAULT_NAMES, locate
-from fisherprep.codec.call import to_codec_rate
+from fisherprep.codec.audio import to_codec_rate
 from fisherprep.codec.mimi import encode_channels, load_mimi
 from fisherprep.corpus.audio import read_audio
 from fisherprep.engine import InlineEngine

@@ -1,31 +1,42 @@
 """A dataset: the calls of one split in a work folder's codes table.
 
-What windows are planned from (lengths, starts, prompts) is read at once and kept; codes are read shard by shard when a
-window is cut, so that memory does not grow with the corpus. Everything is checked at opening, from the Parquet files'
-own statistics where possible, so that hours of training do not end at a bad row.
+What windows are planned from (lengths, starts, prompts, voices) is read at once and kept; codes are read row group by
+row group when a window is cut, so that memory does not grow with the corpus. Everything is checked at opening, from the
+Parquet files' own statistics where possible, so that hours of training do not end at a bad row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from finetune.data.checks import Vocabulary, check_provenance, check_work_folder
+from finetune.data.tables import (
+    Place,
+    RowGroups,
+    check_columns,
+    check_ids,
+    check_lengths,
+    codes_of,
+    places,
+    read_columns,
+    shards,
+)
+from finetune.data.voices import VoiceBank, open_voices
 from fisherprep.manifest import Manifest
-from fisherprep.schema import CODES, MASKED, NUM_CODEBOOKS, SCHEMA_VERSION, SIDES
+from fisherprep.schema import CODES, MASKED, NUM_CODEBOOKS, SIDES, VOICES
 
-_INDEX_COLUMNS = ("call_id", "split", "num_frames", "prompts_a", "prompts_b", "agent_side", "starts", "provenance")
-_HEAVY_COLUMNS = ("codes_a", "codes_b", "text_a", "text_b", "voice_a", "voice_b")
-_SHARDS_IN_MEMORY = 32
-"""Shards kept decoded: ten ten-minute calls are about 3 MB."""
+_INDEX_COLUMNS = (
+    *("call_id", "split", "num_frames", "prompts_a", "prompts_b", "agent_side", "starts"),
+    *("speaker_a", "speaker_b", "provenance"),
+)
+_HEAVY_COLUMNS = ("codes_a", "codes_b", "text_a", "text_b")
 
 
 class EmptySplit(ValueError):
@@ -33,53 +44,43 @@ class EmptySplit(ValueError):
 
 
 @dataclass(frozen=True)
-class Vocabulary:
-    """What the model can be fed: the checkpoint's id ranges, its tokenizer's hash, and whether it is a toy."""
-
-    card: int
-    text_card: int
-    tokenizer_sha256: str
-    toy: bool
-
-
-@dataclass(frozen=True)
 class Call:
-    """One call of the index. ``sides``: who may be the agent; ``voice_frames``: length of each side's voice, or 0."""
+    """One call of the index. ``sides``: who may be the agent."""
 
     call_id: str
     num_frames: int
     sides: tuple[str, ...]
     starts: np.ndarray
     prompts: dict[str, tuple[str, ...]]
-    voice_frames: dict[str, int]
-    shard: int
-    row: int
+    speaker: dict[str, str]
+    place: Place
 
 
 @dataclass(frozen=True)
 class CallCodes:
-    """Codes ``[8, T]``, text ``[T]`` and voice ``[8, Tv]`` (or None) of each side of a call."""
+    """Codes ``[8, T]`` and text ``[T]`` of each side of a call."""
 
     codes: dict[str, np.ndarray]
     text: dict[str, np.ndarray]
-    voice: dict[str, np.ndarray | None]
 
 
+@dataclass(frozen=True)
 class CodesDataset:
     """The calls of one split. Open with ``open_dataset``."""
 
-    def __init__(
-        self, manifest: Manifest, split: str, shards: list[Path], calls: list[Call], made_with: list[str]
-    ) -> None:
-        self.name = manifest.name
-        self.split = split
-        self.prompt_levels = manifest.prompt_levels
-        self.calls = calls
-        self.left_out: Counter[str] = Counter()
-        """Reason -> calls of the split that cannot be used."""
-        self._made_with = made_with
-        self._shards = shards
-        self._decoded: OrderedDict[int, pa.Table] = OrderedDict()
+    name: str
+    split: str
+    prompt_levels: tuple[float, ...]
+    calls: list[Call]
+    voices: VoiceBank
+    made_with: dict[str, Any]
+    """Provenance that all rows share."""
+    provenances: list[str]
+    left_out: Counter[str]
+    """Reason -> calls of the split that cannot be used."""
+    notes: list[str]
+    """What the user should know, in lines."""
+    _groups: RowGroups = field(repr=False)
 
     @property
     def num_frames(self) -> int:
@@ -88,9 +89,10 @@ class CodesDataset:
 
     def fingerprint(self) -> str:
         """Hash of what windows are planned from and encoded with; a resumed run must find it unchanged."""
-        digest = hashlib.sha256(json.dumps([self.prompt_levels, self._made_with]).encode())
+        head = [self.prompt_levels, self.provenances, self.voices.fingerprint()]
+        digest = hashlib.sha256(json.dumps(head).encode())
         for call in self.calls:
-            line = [call.call_id, call.num_frames, call.sides, call.starts.tolist(), call.prompts, call.voice_frames]
+            line = [call.call_id, call.num_frames, call.sides, call.starts.tolist(), call.prompts, call.speaker]
             digest.update(json.dumps(line, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -98,31 +100,34 @@ class CodesDataset:
         """The codes of a call.
 
         Raises:
-            ValueError: the file has changed or vanished since it was opened.
+            ValueError: the file has changed or vanished since it was opened, or its rows are not as long as they say.
         """
-        table = self._shard(call.shard)
-        if call.row >= table.num_rows or table["call_id"][call.row].as_py() != call.call_id:
-            raise ValueError(f"{self._shards[call.shard]}: changed while in use; start again when encode has finished")
-        codes = {side: _codes(table[f"codes_{side}"][call.row]) for side in SIDES}
-        text = {side: table[f"text_{side}"][call.row].values.to_numpy() for side in SIDES}
-        voice = {side: _codes(table[f"voice_{side}"][call.row]) for side in SIDES}
+        row = self._groups.row(call.place, call.call_id)
+        file = self._groups.files[call.place.file]
+        try:
+            codes = {side: codes_of(row[f"codes_{side}"]) for side in SIDES}
+            text = {side: row[f"text_{side}"].values.to_numpy() for side in SIDES if row[f"text_{side}"].is_valid}
+        except ValueError as err:
+            raise ValueError(f"{file}: call {call.call_id}: {err}") from err
         for side in SIDES:
-            found = codes[side]
-            if found is None or found.shape[1] != call.num_frames or len(text[side]) != call.num_frames:
+            if codes[side].shape[1] != call.num_frames or len(text.get(side, ())) != call.num_frames:
                 raise ValueError(
-                    f"{self._shards[call.shard]}: call {call.call_id}: rows of side {side} do not have the "
+                    f"{file}: call {call.call_id}: rows of side {side} do not have the "
                     f"{call.num_frames} frames that num_frames says; run `fisherprep check`"
                 )
-        return CallCodes(codes, text, voice)  # type: ignore[arg-type]  # no side's codes are None here
+        return CallCodes(codes, text)
 
-    def _shard(self, index: int) -> pa.Table:
-        if index in self._decoded:
-            self._decoded.move_to_end(index)
-            return self._decoded[index]
-        self._decoded[index] = _read_table(self._shards[index], ("call_id", *_HEAVY_COLUMNS))
-        if len(self._decoded) > _SHARDS_IN_MEMORY:
-            self._decoded.popitem(last=False)
-        return self._decoded[index]
+
+@dataclass
+class _Found:
+    """What reading the index of all shards gathers."""
+
+    calls: list[Call] = field(default_factory=list)
+    of_split: list[str] = field(default_factory=list)
+    """Every call of the split, usable or not: their voices are the split's."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
+    provenances: set[str] = field(default_factory=set)
 
 
 def open_dataset(manifest: Manifest, data_root: Path, split: str, vocabulary: Vocabulary) -> CodesDataset:
@@ -134,135 +139,56 @@ def open_dataset(manifest: Manifest, data_root: Path, split: str, vocabulary: Vo
             was encoded with another tokenizer.
     """
     work = data_root / manifest.tables
-    shards = sorted((work / CODES.name).glob("*.parquet"))
-    if not shards:
-        raise ValueError(_no_table(manifest.name, work))
-    _check_work_folder(work)
-    calls: list[Call] = []
-    left_out: Counter[str] = Counter()
-    splits: Counter[str] = Counter()
-    provenances: set[str] = set()
-    for index, file in enumerate(shards):
-        _check_file(file, vocabulary)
-        for row, values in enumerate(_index_rows(file)):
-            splits[values["split"]] += 1
-            provenances.add(values["provenance"])
-            if values["split"] != split:
-                continue
-            call = _call(values, manifest, file, index, row)
-            reason = _unusable(call)
-            calls.append(call) if reason is None else left_out.update([reason])
-    made_with = sorted(provenances)
-    for text in made_with:
-        _check_provenance(work, text, vocabulary)
-    if not calls:
-        found = ", ".join(f"{name} {count}" for name, count in sorted(splits.items())) or "no calls at all"
-        unusable = "".join(f"; {count} left out: {reason}" for reason, count in sorted(left_out.items()))
-        raise EmptySplit(
-            f"{work}: dataset {manifest.name!r} has no {split} calls to use; its calls by split: {found}{unusable}"
-        )
-    dataset = CodesDataset(manifest, split, shards, calls, made_with)
-    dataset.left_out = left_out
-    return dataset
-
-
-def _no_table(name: str, work: Path) -> str:
-    what = "holds no codes table" if work.is_dir() else "does not exist"
-    return (
-        f"{work}: {what}, so dataset {name!r} cannot be trained on; make it with `fisherprep encode {work}`, "
-        "or say with --data-root where the work folders are"
+    files = shards(work, CODES)
+    check_work_folder(manifest.name, work, bool(files))
+    found = _Found()
+    for number, file in enumerate(files):
+        _read_index(number, file, manifest, split, vocabulary, found)
+    provenances = sorted(found.provenances)
+    made_with = check_provenance(work, provenances, vocabulary)
+    if not found.calls:
+        raise EmptySplit(_empty(manifest.name, work, split, found))
+    voices = open_voices(work, found.of_split, vocabulary.card)
+    return CodesDataset(
+        manifest.name,
+        split,
+        manifest.prompt_levels,
+        found.calls,
+        voices,
+        made_with,
+        provenances,
+        found.left_out,
+        _notes(manifest.name, work, split, voices),
+        RowGroups(files, ("call_id", *_HEAVY_COLUMNS)),
     )
 
 
-def _check_work_folder(work: Path) -> None:
-    file = work / "work.json"
-    try:
-        version = json.loads(file.read_text(encoding="utf-8"))["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); expected a work folder written by fisherprep") from err
-    if version != SCHEMA_VERSION:
-        raise ValueError(
-            f"{work}: written under schema version {version}, expected {SCHEMA_VERSION}; "
-            "run ingest and the later stages again into a new folder"
-        )
+def _read_index(number: int, file: Path, manifest: Manifest, split: str, vocabulary: Vocabulary, found: _Found) -> None:
+    metadata = check_columns(file, CODES)
+    for side in SIDES:
+        check_ids(file, metadata, f"codes_{side}", 0, vocabulary.card, "codes")
+        check_ids(file, metadata, f"text_{side}", MASKED, vocabulary.text_card, "text ids")
+    rows = read_columns(file, _INDEX_COLUMNS).to_pylist()
+    calls, frames = [row["call_id"] for row in rows], np.array([row["num_frames"] for row in rows], dtype=np.int64)
+    for side in SIDES:
+        check_lengths(file, metadata, f"codes_{side}", calls, frames * NUM_CODEBOOKS)
+        check_lengths(file, metadata, f"text_{side}", calls, frames)
+    for values, place in zip(rows, places(number, metadata), strict=True):
+        found.splits[values["split"]] += 1
+        found.provenances.add(values["provenance"])
+        if values["split"] != split:
+            continue
+        found.of_split.append(values["call_id"])
+        call = _call(values, manifest, file, place)
+        reason = _unusable(call)
+        if reason is None:
+            found.calls.append(call)
+        else:
+            found.left_out[reason] += 1
 
 
-def _check_file(file: Path, vocabulary: Vocabulary) -> None:
-    """Columns and id ranges of one shard; the ranges come from the Parquet statistics where the writer left them."""
-    try:
-        parquet = pq.ParquetFile(file)
-        schema, metadata = parquet.schema_arrow, parquet.metadata
-    except (OSError, pa.ArrowException) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete it and run `fisherprep encode` again") from err
-    if not schema.equals(CODES.schema):
-        raise ValueError(
-            f"{file}: columns are not those of the codes table of schema version {SCHEMA_VERSION}; "
-            "delete it and run `fisherprep encode` again"
-        )
-    for column in _HEAVY_COLUMNS:
-        text = column.startswith("text")
-        low, high = (MASKED, vocabulary.text_card) if text else (0, vocabulary.card)
-        found = _range(file, metadata, column)
-        if found is not None and not (low <= found[0] and found[1] < high):
-            what = "text ids" if text else "codes"
-            raise ValueError(
-                f"{file}: {column} holds {what} from {found[0]} to {found[1]}, but the checkpoint knows {low} to "
-                f"{high - 1}; encode with the checkpoint that is trained: `fisherprep encode --checkpoint ...`"
-            )
-
-
-def _range(file: Path, metadata: pq.FileMetaData, column: str) -> tuple[int, int] | None:
-    """Smallest and largest value of a column; None where it has no values."""
-    lows, highs = [], []
-    for group in range(metadata.num_row_groups):
-        chunks = [metadata.row_group(group).column(i) for i in range(metadata.num_columns)]
-        statistics = [c.statistics for c in chunks if c.path_in_schema.split(".")[0] == column]
-        if any(s is None or (s.num_values and not s.has_min_max) for s in statistics):
-            return _range_by_reading(file, column)
-        lows += [s.min for s in statistics if s.has_min_max]
-        highs += [s.max for s in statistics if s.has_min_max]
-    return (min(lows), max(highs)) if lows else None
-
-
-def _range_by_reading(file: Path, column: str) -> tuple[int, int] | None:
-    values: Any = _read_table(file, (column,))[column].combine_chunks()
-    while pa.types.is_nested(values.type):
-        values = values.flatten()
-    numbers = values.drop_null().to_numpy()
-    return (int(numbers.min()), int(numbers.max())) if len(numbers) else None
-
-
-def _read_table(file: Path, columns: tuple[str, ...]) -> pa.Table:
-    try:
-        return pq.read_table(file, columns=list(columns), partitioning=None).combine_chunks()
-    except (OSError, pa.ArrowException) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete it and run `fisherprep encode` again") from err
-
-
-def _index_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The light columns of each row, and the lengths of its voice prompts."""
-    table = _read_table(file, (*_INDEX_COLUMNS, "voice_a", "voice_b"))
-    voices = {side: [_codes(value) for value in table[f"voice_{side}"]] for side in SIDES}
-    for row, values in enumerate(table.select(_INDEX_COLUMNS).to_pylist()):
-        values["voice_frames"] = {s: 0 if (v := voices[s][row]) is None else v.shape[1] for s in SIDES}
-        yield values
-
-
-def _codes(value: pa.FixedSizeListScalar) -> np.ndarray | None:
-    """``[8, T]``; None for a null."""
-    if not value.is_valid:
-        return None
-    codebooks = value.values
-    lengths = set(np.diff(codebooks.offsets.to_numpy()).tolist())
-    if len(lengths) > 1:
-        raise ValueError(
-            f"codes whose codebooks have {sorted(lengths)} frames, not all the same; run `fisherprep check`"
-        )
-    return codebooks.flatten().to_numpy().reshape(NUM_CODEBOOKS, -1)
-
-
-def _call(values: dict[str, Any], manifest: Manifest, file: Path, shard: int, row: int) -> Call:
-    starts = np.asarray(values["starts"], dtype=np.int64)
+def _call(values: dict[str, Any], manifest: Manifest, file: Path, place: Place) -> Call:
+    starts = np.asarray(values["starts"], dtype=np.int32)
     num_frames = values["num_frames"]
     if len(starts) and not (starts[0] >= 0 and starts[-1] < num_frames and np.all(np.diff(starts) > 0)):
         raise ValueError(
@@ -276,9 +202,8 @@ def _call(values: dict[str, Any], manifest: Manifest, file: Path, shard: int, ro
         sides=tuple(s for s in SIDES if s in allowed),
         starts=starts,
         prompts={s: tuple(values[f"prompts_{s}"] or ()) for s in SIDES},
-        voice_frames=values["voice_frames"],
-        shard=shard,
-        row=row,
+        speaker={s: values[f"speaker_{s}"] for s in SIDES},
+        place=place,
     )
 
 
@@ -290,22 +215,18 @@ def _unusable(call: Call) -> str | None:
     return None
 
 
-def _check_provenance(work: Path, text: str, vocabulary: Vocabulary) -> None:
-    """Codes and checkpoint must share the tokenizer, and be toys both or neither."""
-    try:
-        made_with = json.loads(text)
-        sha256, toy = made_with["tokenizer_sha256"], made_with["toy"]
-    except (ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{work}: a provenance entry of the codes table cannot be read ({err!r})") from err
-    if sha256 != vocabulary.tokenizer_sha256:
-        raise ValueError(
-            f"{work}: encoded with the tokenizer of {made_with.get('source')} (sha256 {sha256[:12]}), but the "
-            f"checkpoint's is {vocabulary.tokenizer_sha256[:12]}: text ids would mean other words; "
-            "encode with the checkpoint that is trained"
-        )
-    if toy != vocabulary.toy:
-        kinds = ("a toy", "not a toy")
-        raise ValueError(
-            f"{work}: its codec is {kinds[not toy]} but the checkpoint is {kinds[not vocabulary.toy]}; "
-            "encode with the checkpoint that is trained"
-        )
+def _empty(name: str, work: Path, split: str, found: _Found) -> str:
+    splits = ", ".join(f"{name} {count}" for name, count in sorted(found.splits.items())) or "no calls at all"
+    unusable = "".join(f"; {count} left out: {reason}" for reason, count in sorted(found.left_out.items()))
+    return f"{work}: dataset {name!r} has no {split} calls to use; its calls by split: {splits}{unusable}"
+
+
+def _notes(name: str, work: Path, split: str, voices: VoiceBank) -> list[str]:
+    if len(voices):
+        return []
+    if shards(work, VOICES):
+        return [f"{name}: no voice prompts: the voices table holds none of a {split} call; windows carry text alone"]
+    return [
+        f"{name}: no voice prompts: {work} holds no voices table, so windows carry text alone; "
+        f"`fisherprep encode {work}` writes it"
+    ]

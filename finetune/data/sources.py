@@ -8,7 +8,8 @@ from pathlib import Path
 
 from finetune.checkpoints import BaseModel
 from finetune.config import DataConfig
-from finetune.data.dataset import EmptySplit, Vocabulary, open_dataset
+from finetune.data.checks import Vocabulary, check_mix
+from finetune.data.dataset import EmptySplit, open_dataset
 from finetune.data.mixture import find_manifests
 from finetune.data.windows import WindowSource
 from finetune.prompt import PromptTexts
@@ -41,8 +42,17 @@ def open_sources(
     for name, manifest in zip(config.mix, find_manifests(config.mix, Path(config.manifests)), strict=True):
         dataset = open_dataset(manifest, Path(config.root), split, vocabulary)
         sources[name] = WindowSource(
-            dataset, texts, base.lm["delays"], seed, config.max_frames, config.max_prompt_share
+            dataset,
+            texts,
+            base.lm["delays"],
+            seed,
+            config.max_frames,
+            config.max_prompt_share,
+            agent=config.agent,
+            drop_text_prompt=config.drop_text_prompt,
+            drop_voice_prompt=config.drop_voice_prompt,
         )
+    check_mix({name: source.dataset.made_with for name, source in sources.items()})
     return sources
 
 
@@ -54,7 +64,8 @@ def describe_sources(sources: dict[str, WindowSource]) -> list[str]:
         hours = frames / FRAME_RATE_HZ / 3600
         lines.append(f"{name}: {len(calls)} {source.dataset.split} calls, {frames} frames ({hours:.2f} h)")
         lines += [f"{name}: {count} calls left out: {reason}" for reason, count in sorted(left_out.items())]
-    return lines
+        lines += source.dataset.notes
+    return lines + check_mix({name: source.dataset.made_with for name, source in sources.items()})
 
 
 HELD_OUT_SEED = 0
@@ -64,12 +75,17 @@ HELD_OUT_SEED = 0
 def open_held_out(
     config: DataConfig, split: str, base: BaseModel, texts: PromptTexts
 ) -> tuple[dict[str, WindowSource], list[str]]:
-    """Sources of a held-out split, and why for each dataset that has no such call."""
+    """Sources of a held-out split, and why for each dataset that has no such call.
+
+    No prompt is dropped: a held-out loss is that of windows as the model will be used. Nor does ``data.agent`` count:
+    windows of one length are the same for every run.
+    """
+    whole = replace(config, agent="random", drop_text_prompt=0.0, drop_voice_prompt=0.0)
     sources: dict[str, WindowSource] = {}
     missing = []
     for name, weight in config.mix.items():
         try:
-            sources |= open_sources(replace(config, mix={name: weight}), split, base, texts, HELD_OUT_SEED)
+            sources |= open_sources(replace(whole, mix={name: weight}), split, base, texts, HELD_OUT_SEED)
         except EmptySplit as err:
             missing.append(f"no held-out loss for {name}: {err}")
     return sources, missing

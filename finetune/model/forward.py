@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +40,29 @@ def delay(model: LMModel, codes: torch.Tensor, mask: torch.Tensor) -> tuple[torc
 
 def forward_delayed(model: LMModel, delayed: torch.Tensor) -> LMOutput:
     """``model.forward`` on codes from ``delay``; its logits ``[B, K, T, card]`` belong to the delayed codes."""
+    from moshi.models.lm import LMOutput
+
     with _without_delays(model):
-        return model(delayed)
+        output = model(delayed)
+    return output if isinstance(output, LMOutput) else LMOutput(*output)  # a sharded model gives a tuple
+
+
+def contiguous_steps(model: LMModel) -> None:
+    """Have each depth step's layers given their input in one piece.
+
+    moshi hands them ``x[:, step : step + 1]``, ``[B x T, 1, dim]`` with gaps. Where the weight learns, torch copies
+    that and multiplies once (``mm``); where it does not (frozen, or no gradient is taken at all), it multiplies frame
+    by frame (``bmm``): a step with adapters then took three times as long as one in full (H200).
+    """
+    assert model.depformer is not None
+    layer: Any
+    for layer in model.depformer.layers:
+        for module in (*layer.gating, *layer.self_attn.in_projs, *layer.self_attn.out_projs):
+            module.register_forward_pre_hook(_contiguous)
+
+
+def _contiguous(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (inputs[0].contiguous(),)
 
 
 @contextlib.contextmanager

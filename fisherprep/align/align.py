@@ -25,7 +25,8 @@ from fisherprep.align.untold import own_speech
 from fisherprep.corpus.audio import Audio
 from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.corpus.problems import BadInput
-from fisherprep.engine import Engine
+from fisherprep.device import torch_device
+from fisherprep.engine import Engine, once
 from fisherprep.schema import SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder
@@ -53,13 +54,19 @@ def align(work: WorkFolder, engine: Engine, aligner: AlignerChoice | None = None
         tables = upstream(work, "conversations", "turns")
         choice = located(aligner or AlignerChoice())
         if choice.files:
-            load_aligner(choice)  # a model that does not fit is one error before any shard starts
+            once(engine, _can_load, choice)  # a model that does not fit is one error before any shard starts
         told = f"aligner: {choice.label}"
         Console(stderr=True).print(told, markup=False, highlight=False, soft_wrap=True)
         payloads = {name: {"work": str(work.path), "shard": name, "aligner": choice} for name in tables}
         shards = [Shard(name, hashes, payloads[name]) for name, hashes in tables.items()]
         summary = run_stage(work, ALIGN, shards, identity(choice), engine)
         return replace(summary, counters=Counter({**summary.counters, **_overall(work, summary.counters)}))
+
+
+def _can_load(choice: AlignerChoice) -> None:
+    if choice.device:
+        torch_device(choice.device)
+    load_aligner(choice)
 
 
 def process(payload: Row, config: Row) -> ShardResult:

@@ -35,8 +35,12 @@ class AlignerChoice:
         return f"{self.name}, model: {self.files.label}; device: {self.device}" if self.files else self.name
 
 
-def located(choice: AlignerChoice) -> AlignerChoice:
+def located(choice: AlignerChoice, elsewhere: bool = False) -> AlignerChoice:
     """The choice with its model's files found, or fetched, and its device settled: done once, before any worker starts.
+
+    Args:
+        choice: what is asked for.
+        elsewhere: workers run on other machines, so whether there is such a device is not looked at here.
 
     Raises:
         ValueError: there is no such aligner or device, or its model cannot be found.
@@ -50,7 +54,8 @@ def located(choice: AlignerChoice) -> AlignerChoice:
     from fisherprep.align.ctc_model import locate_ctc
     from fisherprep.device import torch_device
 
-    return replace(choice, files=locate_ctc(choice.model), device=torch_device(choice.device))
+    device = choice.device if elsewhere else torch_device(choice.device)
+    return replace(choice, files=locate_ctc(choice.model), device=device)
 
 
 def identity(choice: AlignerChoice) -> dict[str, Any]:

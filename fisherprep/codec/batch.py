@@ -154,7 +154,8 @@ class _ConvStack:
 
     def _steps(self, pieces: torch.Tensor) -> torch.Tensor:
         """[R, N] -> [R, S, D]."""
-        from fisherprep.codec.kernels import ELU, first_block, product
+        from fisherprep.codec.kernels import ELU, product
+        from fisherprep.codec.kernels_first import first_block
 
         count, steps = pieces.shape
         x: Any = first_block(pieces.contiguous(), self.entry, *self.blocks[0])
@@ -221,7 +222,8 @@ class _Transformer:
 
     def run(self, x: torch.Tensor, frames: list[int]) -> torch.Tensor:
         """Steps of signals of so many frames each -> latents."""
-        from fisherprep.codec.kernels import GELU, attention, layer_norm, product, sequences
+        from fisherprep.codec.kernels import GELU, product
+        from fisherprep.codec.kernels_transformer import attention, layer_norm, sequences
 
         layout = sequences([n * self.per_frame for n in frames], x.device)
         turns = self._turns(max(frames) * self.per_frame, x)

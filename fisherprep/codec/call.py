@@ -8,22 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from fisherprep.codec import DEFAULT_VOICES
+from fisherprep.codec.audio import CodecAudio
 from fisherprep.codec.mimi import voice_level
 from fisherprep.codec.text_stream import TextStream, Unknown, frame_of, text_stream
 from fisherprep.codec.truecase import Spoken, truecase
-from fisherprep.codec.voice import voice_span
-from fisherprep.corpus.call_audio import read_call_audio
+from fisherprep.codec.voice import block_powers, candidates
 from fisherprep.corpus.problems import BadInput
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, MASKED, SIDES, TEXT_EPAD, TEXT_PAD
 
-if TYPE_CHECKING:
-    from fisherprep.workfolder import WorkFolder
 
-RESAMPLER = "soxr HQ"
+@dataclass(frozen=True)
+class Kept:
+    """What an earlier run made of the same sound: codes [8, T] of both sides, their gains, rows of the voices table."""
+
+    sides: tuple[np.ndarray, ...]
+    gains_db: tuple[float | None, ...]
+    voices: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -41,26 +46,11 @@ class Call:
         own = (word for word in self.words if word["side"] == side)
         return sorted(own, key=lambda word: (word["start_s"], word["turn"], word["index"]))
 
-
-def codec_audio(work: WorkFolder, row: dict[str, Any]) -> np.ndarray:
-    """Both channels of a call as float32 [2, N] at 24 kHz, exactly as long as its audio.
-
-    Raises:
-        BadInput: a file cannot be read, is not the one that was ingested, or is not two-channel.
-    """
-    audio = read_call_audio(work, row)
-    return to_codec_rate(audio.samples.astype(np.float32) / 32768.0, audio.rate_hz)
-
-
-def to_codec_rate(samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Resample float32 [2, M] to [2, N] at 24 kHz, N = ceil(M * 24000 / rate)."""
-    import soxr
-
-    if rate_hz == CODEC_RATE_HZ:
-        return samples
-    length = -(-samples.shape[1] * CODEC_RATE_HZ // rate_hz)
-    resampled = np.stack([soxr.resample(channel, rate_hz, CODEC_RATE_HZ, quality="HQ") for channel in samples])
-    return np.pad(resampled[:, :length], ((0, 0), (0, max(0, length - resampled.shape[1]))))
+    def unsure(self) -> list[tuple[float, float]]:
+        """Spans in which somebody says what no transcript tells, or what could not be followed."""
+        untold = [span for side in SIDES for span in self.row.get(f"untranscribed_{side}") or ()]
+        unknown = [span for spans in self.unknown.values() for span in spans]
+        return [(s["start_s"], s["end_s"]) for s in untold] + [(u.start_s, u.end_s) for u in unknown]
 
 
 @dataclass(frozen=True)
@@ -74,26 +64,47 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A call that waits for its codes: ``signals`` are side a, side b and the voice prompts, float32 [N] each.
+    """A call that waits for the codes of its ``signals``, float32 [N] each.
 
-    ``voices`` are rows of the voices table without their codes.
+    ``sides`` are codes of sides a and b that need no encoding, or None: they are the first two signals. ``voices`` are
+    rows of the voices table; each without codes has a signal, in order.
     """
 
     call: Call
     signals: Sequence[Any]
     voices: list[dict[str, Any]]
+    gains_db: tuple[float | None, ...] = (0.0, 0.0)
+    sides: tuple[np.ndarray, ...] | None = None
 
 
-def prepare_call(call: Call, samples: np.ndarray) -> Prepared:
-    """What is to be encoded of a call, whose audio is float32 [2, N] at 24 kHz.
+def check_words(call: Call) -> None:
+    """Refuse a call without words.
 
     Raises:
         BadInput: there are no words.
     """
     if not call.words:
         raise BadInput("no_words", "no words on either side", "a transcript with words", "see the rejects of ingest")
-    found = [voice for side in SIDES if (voice := _voice(call, side, samples))]
-    return Prepared(call, [*samples, *(signal for _, signal in found)], [row for row, _ in found])
+
+
+def prepare_call(call: Call, audio: CodecAudio, num_voices: int = DEFAULT_VOICES, kept: Kept | None = None) -> Prepared:
+    """What is to be encoded of a call; ``kept``: codes that were made of the same sound before.
+
+    Raises:
+        BadInput: there are no words.
+    """
+    check_words(call)
+    found = voice_rows(call, audio, num_voices)
+    kept_codes = {} if kept is None else {_span(row): row["codes"] for row in kept.voices}
+    voices = [row | {"codes": kept_codes[_span(row)]} if _span(row) in kept_codes else row for row, _ in found]
+    signals = [signal for row, signal in found if _span(row) not in kept_codes]
+    if kept is not None:
+        return Prepared(call, signals, voices, kept.gains_db, kept.sides)
+    return Prepared(call, [*audio.samples, *signals], voices, audio.gains_db)
+
+
+def _span(voice: dict[str, Any]) -> tuple[str, float, float]:
+    return voice["side"], voice["start_s"], voice["end_s"]
 
 
 def finish_call(
@@ -110,22 +121,21 @@ def finish_call(
     Raises:
         BadInput: the words cannot be laid on the frames.
     """
-    call, sides = prepared.call, dict(zip(SIDES, codes, strict=False))
-    num_frames = sides[SIDES[0]].shape[1]
+    call, fresh = prepared.call, iter(codes)
+    of_sides = prepared.sides or (next(fresh), next(fresh))
+    voices = [row if "codes" in row else row | {"codes": next(fresh)} for row in prepared.voices]
+    num_frames = of_sides[0].shape[1]
     text = {side: _text(call, side, num_frames, spell, rule) for side in SIDES}
-    spoken = zip(prepared.voices, codes[len(SIDES) :], strict=True)
-    voices = [voice | {"codes": found.tolist()} for voice, found in spoken]
-    prompts = {voice["side"]: voice["codes"] for voice in voices}
     row: dict[str, Any] = {key: call.row[key] for key in ("call_id", "corpus", "split", "agent_side")}
-    row |= {"num_frames": num_frames, "starts": window_starts(call, text).tolist()}
-    for side in SIDES:
+    row |= {"num_frames": num_frames, "starts": window_starts(call, text)}
+    for side, found, gain_db in zip(SIDES, of_sides, prepared.gains_db, strict=True):
         row |= {
-            f"codes_{side}": sides[side].tolist(),
-            f"text_{side}": text[side].tokens.tolist(),
+            f"codes_{side}": found,
+            f"text_{side}": text[side].tokens,
             f"prompts_{side}": call.prompts.get(side, []),
-            f"voice_{side}": prompts.get(side),
             f"speaker_{side}": call.row[f"speaker_{side}"],
             f"shifted_{side}": text[side].shifted,
+            f"gain_db_{side}": gain_db,
         }
     return Encoded(row, voices, text)
 
@@ -166,26 +176,23 @@ def _text(call: Call, side: str, num_frames: int, spell: Callable[[str], list[in
         ) from err
 
 
-def _voice(call: Call, side: str, samples: np.ndarray) -> tuple[dict[str, Any], np.ndarray] | None:
-    """A row of the voices table without its codes, and the samples, where a span of the side qualifies."""
-    fallback = {word["turn"] for word in call.words if word["method"] == "proportional"}
-    span = voice_span(call.turns, side, fallback)
-    if span is None:
-        return None
-    first, last = (round(time_s * CODEC_RATE_HZ) for time_s in (span.start_s, span.end_s))
-    try:
-        signal = voice_level(samples[SIDES.index(side), first:last])
-    except ValueError:  # silence where the transcript has words: no voice to be heard
-        return None
-    row = {
-        "call_id": call.row["call_id"],
-        "side": side,
-        "speaker": call.row[f"speaker_{side}"],
-        "start_s": span.start_s,
-        "end_s": span.end_s,
-        "why": span.why,
-    }
-    return row, signal
+def voice_rows(call: Call, audio: CodecAudio, count: int) -> list[tuple[dict[str, Any], np.ndarray]]:
+    """Rows of the voices table without their codes, each with its signal at -24 LUFS."""
+    powers = block_powers(audio.samples) / 10.0 ** (np.array(audio.gains_db)[:, None] / 10.0)  # as recorded
+    found: list[tuple[dict[str, Any], np.ndarray]] = []
+    for channel, side in enumerate(SIDES):
+        index = 0
+        for one in candidates(side, call.turns, call.words, powers, call.unsure(), count):
+            first, last = (round(time_s * CODEC_RATE_HZ) for time_s in (one.start_s, one.end_s))
+            try:
+                signal = voice_level(audio.samples[channel, first:last])
+            except ValueError:  # sound, but nothing that an ear would hear
+                continue
+            row = {"call_id": call.row["call_id"], "side": side, "speaker": call.row[f"speaker_{side}"]}
+            row |= {"index": index, "start_s": one.start_s, "end_s": one.end_s, "why": one.why}
+            found.append((row, signal))
+            index += 1
+    return found
 
 
 def window_starts(call: Call, text: dict[str, TextStream]) -> np.ndarray:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -20,16 +20,20 @@ import numpy as np
 
 from fisherprep import __version__
 from fisherprep.checkpoint import CheckpointFiles, locate
-from fisherprep.codec import DEFAULT_VERIFY, PRECISIONS
+from fisherprep.codec import DEFAULT_LUFS, DEFAULT_VERIFY, DEFAULT_VOICES, PRECISIONS
 from fisherprep.codec.ahead import READERS, in_order
-from fisherprep.codec.call import RESAMPLER, Call, Prepared, codec_audio, finish_call, prepare_call
+from fisherprep.codec.audio import RESAMPLER, Treatment, codec_audio
+from fisherprep.codec.call import Call, Prepared, check_words, finish_call, prepare_call
+from fisherprep.codec.kept import kept_calls, sound_key, voices_key
 from fisherprep.codec.mimi import VOICE_LUFS, load_mimi
 from fisherprep.codec.precision import Encode, is_batched, signal_encoder, verified
+from fisherprep.codec.restore import restore_of
+from fisherprep.codec.spell import word_speller
 from fisherprep.codec.text_stream import TextStream, Unknown
 from fisherprep.codec.truecase import DEFAULT_RULE, RULES
 from fisherprep.corpus.problems import BadInput
 from fisherprep.device import one_thread, torch_device
-from fisherprep.engine import Engine, ThreadEngine, local_engine
+from fisherprep.engine import Engine, ThreadEngine, local_engine, once
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
 from fisherprep.stage import Shard, ShardResult, Stage, StageSummary, reject, run_stage, upstream
 from fisherprep.workfolder import WorkFolder, sha256_file
@@ -39,11 +43,8 @@ if TYPE_CHECKING:
 
 _SHARDS_AT_ONCE = 3
 """Shards under way on an accelerator: one is read and one is written while one is encoded."""
-_MAX_TOKEN = 32_767
-"""Text tokens are stored as int16."""
 _SHIFTS = (1, 2, 4, 8, 16)
 """Where counts of shifted tokens begin anew, in frames; counts by distance add up over shards, quantiles do not."""
-_PROBE = "i don't know what you mean"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,11 @@ class _Payload:
     work: WorkFolder
     shard: str
     model: _Model
+    treatment: Treatment
+    source: str
+    """name of the checkpoint, for the provenance; the hashes tell whether it is another"""
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """what an earlier run left, by its completion record"""
 
 
 def encode(
@@ -77,8 +83,13 @@ def encode(
     precision: str = PRECISIONS[0],
     verify: int = DEFAULT_VERIFY,
     exact: bool = False,
+    voices: int = DEFAULT_VOICES,
+    loudness: float | None = DEFAULT_LUFS,
+    restore: str | None = None,
 ) -> StageSummary:
     """Bring the codes and voices tables up to date.
+
+    Calls whose sound is as before keep their codes, whatever became of their words, prompts and names.
 
     Args:
         work: a folder with conversations, turns, words, alignments and personas.
@@ -90,43 +101,51 @@ def encode(
         precision: ``auto``: batches on an accelerator, where their codes equal plain float32's; ``fp32``: plain.
         verify: with ``auto``, how many of the first calls are encoded in both ways to tell; 0: none, trust the batches.
         exact: stream every call frame by frame, as a live server does.
+        voices: candidate voice prompts of each side of a call, at the most.
+        loudness: integrated loudness, in LUFS, to which each channel is brought; None: as recorded.
+        restore: ``module:callable`` that extends the band of recordings below 24 kHz (``fisherprep.codec.restore``).
 
     Returns:
         Counts over all shards, with the share of text frames that are masked, by reason.
 
     Raises:
-        ValueError: there is no such rule, precision or device, a table or a checkpoint file is missing, or the weights
-            do not fit.
+        ValueError: there is no such rule, precision, device or callable, a table or a checkpoint file is missing, or
+            the weights do not fit.
     """
-    from rich.console import Console
-
     if truecase not in RULES:
         raise ValueError(f"truecase {truecase!r}: expected one of {', '.join(RULES)}")
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: expected one of {', '.join(PRECISIONS)}")
+    treatment = Treatment(loudness, None if restore is None else restore_of(restore))
     with work.lock("encode"):
         inputs = upstream(work, "conversations", "turns", "words", "alignments", "personas")
         files = locate(checkpoint, ("mimi", "tokenizer"))
-        model = _model(files, torch_device(device), precision, exact)
-        loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
-        console = Console(stderr=True)
-        told = f"codec and tokenizer: {files.label}; device: {model.device}"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
-        if verify and is_batched(loaded.encode):
-            verdict = verified(loaded.mimi, loaded.encode, _first_audio(work, inputs, verify))
-            console.print(verdict.text, markup=False, highlight=False, soft_wrap=True)
-            model = model if verdict.suffices else replace(model, precision="fp32")
-        shards = [Shard(name, hashes, _Payload(work, name, model)) for name, hashes in inputs.items()]
-        config = _config(files, model) | {"truecase": truecase, "exact": exact}
+        asked = _Asked(work, inputs, files, device, precision, exact, verify, treatment)
+        model, told = once(engine, _ready, asked)
+        for line in told:
+            _tell(line)
+        source, done = _source(files), work.done(STAGE.name)
+        outputs = {name: record.outputs for name, record in done.items()}
+        shards = [
+            Shard(name, hashes, _Payload(work, name, model, treatment, source, outputs.get(name, {})))
+            for name, hashes in inputs.items()
+        ]
+        config = _config(files, model, treatment) | {"truecase": truecase, "exact": exact, "voices": voices}
         return _with_shares(run_stage(work, STAGE, shards, config, engine or _usual_engine(model.device)))
 
 
-def _first_audio(work: WorkFolder, shards: Iterable[str], num_calls: int) -> Iterator[np.ndarray]:
+def _tell(text: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _first_audio(work: WorkFolder, shards: Iterable[str], num_calls: int, treatment: Treatment) -> Iterator[np.ndarray]:
     """The audio of the first calls that can be read; the same ones however much of the run is done already."""
     for shard in shards:
         for row in work.read("conversations", shard).to_pylist():
             try:
-                samples = codec_audio(work, row)
+                samples = codec_audio(work, row, treatment).samples
             except BadInput:
                 continue
             yield samples
@@ -172,64 +191,76 @@ def _load(model: _Model) -> _Loaded:
 _loading = Lock()
 
 
-def _config(files: CheckpointFiles, model: _Model) -> dict[str, Any]:
-    """What the rows depend on besides the inputs; it becomes each row's provenance."""
+@dataclass(frozen=True)
+class _Asked:
+    """What a model is made from where the shards will be done."""
+
+    work: WorkFolder
+    inputs: dict[str, Any]
+    files: CheckpointFiles
+    device: str | None
+    precision: str
+    exact: bool
+    verify: int
+    treatment: Treatment
+
+
+def _ready(asked: _Asked) -> tuple[_Model, list[str]]:
+    """The model, once it could be loaded on a device that is there and its codes are those of plain float32."""
+    model = _model(asked.files, torch_device(asked.device), asked.precision, asked.exact)
+    loaded = _load(model)  # a checkpoint that does not fit is one error before any shard starts
+    told = [f"codec and tokenizer: {asked.files.label}; device: {model.device}"]
+    if asked.verify and is_batched(loaded.encode):
+        calls = _first_audio(asked.work, asked.inputs, asked.verify, asked.treatment)
+        verdict = verified(loaded.mimi, loaded.encode, calls)
+        told.append(verdict.text)
+        model = model if verdict.suffices else replace(model, precision="fp32")
+    return model, told
+
+
+def _source(files: CheckpointFiles) -> str:
     source = Path(files.source).expanduser()
+    return source.resolve().name if source.is_dir() else files.source
+
+
+def _config(files: CheckpointFiles, model: _Model, treatment: Treatment) -> dict[str, Any]:
+    """What the rows depend on besides the inputs; with the checkpoint's name it becomes each row's provenance."""
     return {
-        "source": source.resolve().name if source.is_dir() else files.source,
         "toy": files.toy,
         "mimi_sha256": model.mimi_sha256,
         "mimi_config_sha256": model.architecture_sha256,
         "num_codebooks": NUM_CODEBOOKS,
         "tokenizer_sha256": model.tokenizer_sha256,
         "resampler": RESAMPLER,
-        "loudness": None,
+        "loudness": treatment.loudness,
+        "restore": treatment.restore and treatment.restore.as_provenance(),
         "voice_lufs": VOICE_LUFS,
         "fisherprep": __version__,
     }
 
 
-def word_speller(tokenizer: Path) -> Callable[[str], list[int]]:
-    """The text tokens of one word, by a SentencePiece model.
-
-    Raises:
-        ValueError: the file is no SentencePiece model, its ids do not fit the table, or words encoded one by one are
-            not the sentence.
-    """
-    import sentencepiece
-
-    try:
-        processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    except (OSError, RuntimeError) as err:
-        raise ValueError(f"{tokenizer}: cannot be read as a SentencePiece model ({err})") from err
-    if processor.vocab_size() > _MAX_TOKEN + 1:
-        raise ValueError(f"{tokenizer}: {processor.vocab_size()} pieces; expected at most {_MAX_TOKEN + 1}")
-    if processor.encode(_PROBE) != [token for word in _PROBE.split() for token in processor.encode(word)]:
-        raise ValueError(
-            f"{tokenizer}: writes a word otherwise alone than inside a sentence; expected a SentencePiece model with "
-            "add_dummy_prefix whose pieces do not cross spaces, as the released models have"
-        )
-    return lru_cache(maxsize=100_000)(processor.encode)
-
-
 def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
     with _loading:
         loaded = _load(payload.model)
-    provenance = json.dumps(config, sort_keys=True)
     result = ShardResult({"codes": [], "voices": []})
-    for prepared, codes in _encoded(payload, loaded.encode):
-        row = (prepared.call if isinstance(prepared, Prepared) else prepared[0]).row
+    for prepared, codes in _encoded(payload, config, loaded.encode):
+        call = prepared.call if isinstance(prepared, Prepared) else prepared[0]
         try:
             if not isinstance(prepared, Prepared):
                 raise prepared[1]
             encoded = finish_call(prepared, codes, loaded.spell, config["truecase"])
         except BadInput as err:
-            result.rejects.append(_reject(row, err))
+            result.rejects.append(_reject(call.row, err))
             continue
+        keys = {"sound": sound_key(call, config), "voices_key": voices_key(call, config)}
+        provenance = json.dumps(config | keys | {"source": payload.source}, sort_keys=True)
         result.rows["codes"].append({**encoded.row, "provenance": provenance})
         result.rows["voices"] += encoded.voices
+        heard = {voice["side"] for voice in encoded.voices}
         result.counters += Counter(
-            frames=encoded.row["num_frames"], sides_without_voice=len(SIDES) - len(encoded.voices)
+            frames=encoded.row["num_frames"],
+            voice_prompts=len(encoded.voices),
+            sides_without_voice=len(SIDES) - len(heard),
         )
         for stream in encoded.text.values():
             result.counters += _text_counters(stream)
@@ -239,13 +270,21 @@ def _process(payload: _Payload, config: dict[str, Any]) -> ShardResult:
 _Refused = tuple[Call, BadInput]
 
 
-def _encoded(payload: _Payload, encode: Encode) -> Iterator[tuple[Prepared | _Refused, list[np.ndarray]]]:
+def _encoded(
+    payload: _Payload, config: dict[str, Any], encode: Encode
+) -> Iterator[tuple[Prepared | _Refused, list[np.ndarray]]]:
     """Each call of a shard with the codes of its signals: all at once where the encoder works in batches."""
     calls = _calls(payload.work, payload.shard)
+    kept = kept_calls(payload.work, payload.shard, payload.outputs)
 
     def prepare(call: Call) -> Prepared | _Refused:
         try:
-            prepared = prepare_call(call, codec_audio(payload.work, call.row))
+            check_words(call)
+            sound, voices, made = kept.get(call.row["call_id"], ("", "", None))
+            if made is not None and voices == voices_key(call, config):
+                return Prepared(call, [], made.voices, made.gains_db, made.sides)
+            audio = codec_audio(payload.work, call.row, payload.treatment)
+            prepared = prepare_call(call, audio, config["voices"], made if sound == sound_key(call, config) else None)
             return replace(prepared, signals=encode.pinned(prepared.signals)) if is_batched(encode) else prepared
         except BadInput as err:
             return call, err
@@ -315,5 +354,5 @@ def _calls(work: WorkFolder, shard: str) -> list[Call]:
 
 
 STAGE = Stage(
-    "encode", 2, ("codes", "voices"), _process, retry_rejects=True, settled=frozenset({"no_words", "text_does_not_fit"})
+    "encode", 3, ("codes", "voices"), _process, retry_rejects=True, settled=frozenset({"no_words", "text_does_not_fit"})
 )

@@ -93,9 +93,13 @@ def encode_channels(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
 
     Returns:
         int16 [C, 8, T], T = ceil(N / 1920); the last frame is filled with zeros.
+
+    Raises:
+        ValueError: a sample is not finite.
     """
     import torch
 
+    _check_finite(samples)
     channels, num_samples = samples.shape
     num_frames = -(-num_samples // FRAME_SAMPLES)
     if num_frames == 0:
@@ -115,9 +119,13 @@ def stream_channels(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
 
     Returns:
         int16 [C, 8, T], T = ceil(N / 1920); the last frame is filled with zeros.
+
+    Raises:
+        ValueError: a sample is not finite.
     """
     import torch
 
+    _check_finite(samples)
     channels, num_samples = samples.shape
     if num_samples == 0:
         return np.zeros((channels, NUM_CODEBOOKS, 0), dtype=np.int16)
@@ -126,6 +134,11 @@ def stream_channels(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
     with torch.inference_mode(), plain_float32(), mimi.streaming(channels):
         codes = [mimi.encode(frame).clone() for frame in audio.split(FRAME_SAMPLES, dim=-1)]
     return torch.cat(codes, dim=-1).to(torch.int16).cpu().numpy()
+
+
+def _check_finite(samples: np.ndarray) -> None:
+    if not np.isfinite(samples).all():
+        raise ValueError("samples that are not finite (NaN or infinite); expected float audio from -1 to 1")
 
 
 def encode_voice(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from fisherprep.commands.options import strict_option, work_argument
+from fisherprep.commands.options import (
+    audio_roots,
+    cluster_device,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    work_argument,
+)
 from fisherprep.commands.summary import report
 
 
@@ -46,6 +54,7 @@ def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
     default=0,
     help="Worker processes; 0 is one per core, and a single one on cuda.  [default: 0]",
 )
+@engine_options
 @strict_option
 def align(
     work: Path,
@@ -54,7 +63,9 @@ def align(
     ctc_model: str | None,
     device: str | None,
     batch_seconds: float,
-    workers: int | None,
+    workers: int,
+    engine: str,
+    ray_address: str | None,
     strict: bool,
 ) -> None:
     """Align every word of WORK with its speaker's channel.
@@ -66,7 +77,6 @@ def align(
     """
     from fisherprep.align.align import align as run
     from fisherprep.align.choice import AlignerChoice, located, usual_workers
-    from fisherprep.engine import local_engine
     from fisherprep.workfolder import WorkFolder
 
     if ctc_model is not None and not ctc_model.strip():
@@ -78,5 +88,11 @@ def align(
     if aligner != "ctc" and ctc_model:
         raise click.UsageError(f"--ctc-model: --aligner {aligner} takes no model; leave one of them out")
     folder = WorkFolder.open(work)
-    choice = located(AlignerChoice(aligner, ctc_model, device, batch_seconds))
-    report(work, run(folder, local_engine(workers or usual_workers(choice)), choice), strict)
+    cluster = ray_cluster(engine, ray_address, workers)
+    choice = AlignerChoice(aligner, ctc_model, cluster_device(cluster, device), batch_seconds)
+    choice = located(choice, elsewhere=cluster is not None)
+    if cluster is None:
+        workers = workers or usual_workers(choice)
+    needs = [*audio_roots(folder), *([choice.files.directory] if choice.files else [])]
+    on_gpus = choice.files is not None and choice.device != "cpu"
+    report(work, run(folder, shard_engine(cluster, workers, work, needs, on_gpus), choice), strict)

@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from fisherprep.commands.options import FOLDER, data_root_option, strict_option, workers_option
+from fisherprep.commands.options import (
+    FOLDER,
+    data_root_option,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    workers_option,
+)
 from fisherprep.commands.summary import print_rows, report
 from fisherprep.manifest import DEFAULT_DIR, Manifest, SplitRule, find_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fisherprep.corpus.call import Options
+    from fisherprep.engine import Engine
     from fisherprep.stage import StageSummary
 
 _CHANNELS = {"left": "a", "right": "b", "a": "a", "b": "b", "either": None}
@@ -57,10 +68,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 @click.option("--no-errata", is_flag=True, help="Leave the known errors of the release as they are.")
 @click.option("--no-checks", is_flag=True, help="Leave out the checks of loudness, crosstalk, swapped channels, ...")
 @workers_option
+@engine_options
 @strict_option
 def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, layout: str, name: str | None, manifests: Path,
            agent_channel: str | None, files: tuple[Path, ...], dry_run: bool, salvage: bool, no_checksum: bool,
-           no_errata: bool, no_checks: bool, workers: int, strict: bool) -> None:  # fmt: skip
+           no_errata: bool, no_checks: bool, workers: int, engine: str, ray_address: str | None,
+           strict: bool) -> None:  # fmt: skip
     """Read a Fisher release, or recordings: one or more folders that hold audio, transcripts and tables.
 
     \b
@@ -74,42 +87,45 @@ def ingest(release: tuple[Path, ...], data_root: Path, out: Path | None, layout:
 
     errata = layout == "fisher" and not no_errata
     options = Options(salvage, verify_checksum=not no_checksum, errata=errata, checks=not no_checks)
+
+    def engine_for(target: Path) -> Engine:
+        return shard_engine(ray_cluster(engine, ray_address, workers), workers, target, release)
+
     if layout == "stereo":
         if no_errata:
             raise click.UsageError("--no-errata: belongs to --layout fisher")
         name = release[0].resolve().name if name is None else name
         found = _ingest_stereo(release, out or data_root / name, name, manifests, agent_channel, files, dry_run,
-                               workers, options)  # fmt: skip
+                               engine_for, options)  # fmt: skip
     else:
         if agent_channel or files:
             raise click.UsageError(f"{'--files' if files else '--agent-channel'}: needs --layout stereo")
         name = "fisher" if name is None else name
-        found = _ingest_release(release, out or data_root / name, name, manifests, dry_run, workers, options)
+        found = _ingest_release(release, out or data_root / name, name, manifests, dry_run, engine_for, options)
     if found is not None:
         target = out or data_root / name
         report(target, found, strict)
         click.echo(f"report: {target / 'ingest_report.md'}")
 
 
-def _ingest_release(release: tuple[Path, ...], target: Path, name: str, manifests: Path, dry_run: bool, workers: int,
-                    options: Options) -> StageSummary | None:  # fmt: skip
+def _ingest_release(release: tuple[Path, ...], target: Path, name: str, manifests: Path, dry_run: bool,
+                    engine_for: Callable[[Path], Engine], options: Options) -> StageSummary | None:  # fmt: skip
     from fisherprep.corpus.ingest import ingest as run
     from fisherprep.corpus.survey import survey
-    from fisherprep.engine import local_engine
 
     if dry_run:
         print_rows("what would be used", survey(list(release)).rows())
         return None
     _check_name(name)
     manifest = _manifest(name, manifests)
-    return run(list(release), target, manifest.split if manifest else SplitRule(), name, local_engine(workers), options)
+    return run(list(release), target, manifest.split if manifest else SplitRule(), name, engine_for(target), options)
 
 
 def _ingest_stereo(release: tuple[Path, ...], target: Path, name: str, manifests: Path, agent_channel: str | None,
-                   files: tuple[Path, ...], dry_run: bool, workers: int, options: Options,
+                   files: tuple[Path, ...], dry_run: bool,
+                   engine_for: Callable[[Path], Engine], options: Options,
                    ) -> StageSummary | None:  # fmt: skip
     from fisherprep.corpus.recordings.ingest import ingest_recordings, plan_recordings
-    from fisherprep.engine import local_engine
 
     manifest = _manifest(name, manifests)
     if agent_channel is None and manifest is None:
@@ -123,7 +139,7 @@ def _ingest_stereo(release: tuple[Path, ...], target: Path, name: str, manifests
         print_rows("what would be used", plan_recordings(list(release), split, name, agent, prompt, files).summary())
         return None
     _check_name(name)
-    return ingest_recordings(list(release), target, split, name, local_engine(workers), agent, prompt, files, options)
+    return ingest_recordings(list(release), target, split, name, engine_for(target), agent, prompt, files, options)
 
 
 def _manifest(name: str, manifests: Path) -> Manifest | None:

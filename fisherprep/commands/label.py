@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fisherprep.commands.model_options import MODEL_OPTIONS, ModelChoice, given, model_options, refuse
-from fisherprep.commands.options import checkpoint_option, strict_option, work_argument
+from fisherprep.commands.options import (
+    checkpoint_option,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    work_argument,
+)
 from fisherprep.commands.summary import print_rows, refuse_rejects, reject_rows, report, shards_row
 
 if TYPE_CHECKING:
+    from fisherprep.engine import Engine
     from fisherprep.label.llm import Labelled
     from fisherprep.llm.settings import Plan
     from fisherprep.workfolder import WorkFolder
@@ -33,10 +41,11 @@ _FOR_A_MODEL = MODEL_OPTIONS | {"checkpoint"}
     type=click.IntRange(min=0),
     help="Processes that write shards; 0 is one per core.  [default: 0; 1 with a model]",
 )
+@engine_options
 @strict_option
 @click.pass_context
 def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, workers: int | None, strict: bool,
-          **options: Any) -> None:  # fmt: skip
+          engine: str, ray_address: str | None, **options: Any) -> None:  # fmt: skip
     """Write persona prompts for both sides of every call of WORK.
 
     A model's answers are kept in WORK: run the command again to go on where it was stopped. Servers that want a key
@@ -50,24 +59,24 @@ def label(ctx: click.Context, work: Path, data_root: Path, labeler: str | None, 
     """
     if labeler:
         refuse(given(ctx, _FOR_A_MODEL), f"with --labeler {labeler}")
-        _label_topics(work, workers or 0, strict)
+        _label_topics(work, shard_engine(ray_cluster(engine, ray_address, workers or 0), workers or 0, work), strict)
         return
     if not options["model"] and not options["server"]:
         raise click.UsageError("say who labels: --model NAME, --server URL or --labeler topic")
+    cluster = ray_cluster(engine, ray_address, workers or 0)
     # While a model answers, one process writes with ease, and others would only take time from the asking.
-    _label_with_model(work, 1 if workers is None else workers, strict, ModelChoice.of(ctx, options))
+    workers = (1 if cluster is None else 0) if workers is None else workers
+    _label_with_model(work, shard_engine(cluster, workers, work), strict, ModelChoice.of(ctx, options))
 
 
-def _label_topics(work: Path, workers: int, strict: bool) -> None:
-    from fisherprep.engine import local_engine
+def _label_topics(work: Path, engine: Engine, strict: bool) -> None:
     from fisherprep.label.label import label_topics
     from fisherprep.workfolder import WorkFolder
 
-    report(work, label_topics(WorkFolder.open(work), local_engine(workers)), strict)
+    report(work, label_topics(WorkFolder.open(work), engine), strict)
 
 
-def _label_with_model(path: Path, workers: int, strict: bool, choice: ModelChoice) -> None:
-    from fisherprep.engine import local_engine
+def _label_with_model(path: Path, engine: Engine, strict: bool, choice: ModelChoice) -> None:
     from fisherprep.label.llm import label_calls
     from fisherprep.workfolder import WorkFolder
 
@@ -76,7 +85,7 @@ def _label_with_model(path: Path, workers: int, strict: bool, choice: ModelChoic
     if not given(click.get_current_context(), frozenset({"checkpoint"})):
         checkpoint = _tokenizer_at_hand(checkpoint)
     connect = choice.connect(plan, work.path / ".label" / "vllm.log")
-    labelled = label_calls(work, plan, checkpoint, choice.limits(), connect, local_engine(workers))
+    labelled = label_calls(work, plan, checkpoint, choice.limits(), connect, engine)
     _report(work, labelled, checkpoint)
     if labelled.stopped:
         raise click.ClickException(

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from fisherprep.commands.options import not_nan
-from fisherprep.llm.settings import Limits, Plan
+from fisherprep.llm.settings import STARTUP_TIMEOUT_S, Limits, Plan
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from fisherprep.llm.servers import Connect, Servers
 
 _OF_A_PLAN = ("temperature", "top_p", "max_tokens", "seed", "reasoning_effort", "context_length", "retries")
-_FOR_A_SERVER_OF_OUR_OWN = {"vllm_python", "vllm_args", "tensor_parallel"}
+_FOR_A_SERVER_OF_OUR_OWN = {"vllm_python", "vllm_args", "tensor_parallel", "startup_timeout"}
+_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 MODEL_OPTIONS = frozenset({*_OF_A_PLAN, *_FOR_A_SERVER_OF_OUR_OWN, "model", "server", "concurrency", "timeout"})
 """Names of the parameters that mean something only where a model is asked."""
 
@@ -34,7 +35,7 @@ def model_options(
     temperature: float = Plan.temperature,
     seed: int | None = Plan.seed,
     seed_help: str = "Seed of the sampling.",
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> _Option:
     """All options about the model and its servers.
 
     Args:
@@ -45,7 +46,19 @@ def model_options(
         seed: default of ``--seed``, which a command may use for more than sampling; None: the command has its own.
         seed_help: what ``--seed`` does.
     """
-    options = (
+    options = (*_servers(writes, shares), *_requests(context), *_sampling(temperature, seed, seed_help))
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def _servers(writes: str, shares: str) -> tuple[_Option, ...]:
+    """Whom to ask: a running server, or one of our own."""
+    return (
         click.option(
             "--model", metavar="NAME",
             help=f"Model that writes the {writes}: hub repository or folder. Starts vLLM.",
@@ -66,6 +79,16 @@ def model_options(
             help="GPUs that vLLM splits the model over.",
         ),
         click.option(
+            "--startup-timeout", type=click.FloatRange(min=1), default=STARTUP_TIMEOUT_S, show_default=True,
+            callback=not_nan, help="Seconds within which a vLLM server that is started must be ready.",
+        ),
+    )  # fmt: skip
+
+
+def _requests(context: str) -> tuple[_Option, ...]:
+    """How to ask, and what to put up with."""
+    return (
+        click.option(
             "--concurrency", type=click.IntRange(1, 4096), default=Limits.concurrency, show_default=True,
             help="Requests in flight, per server.",
         ),
@@ -77,6 +100,20 @@ def model_options(
             "--max-tokens", type=click.IntRange(min=1), default=Plan.max_tokens, show_default=True,
             help="Tokens of an answer, thinking included.",
         ),
+        click.option(
+            "--retries", type=click.IntRange(0, 20), default=Plan.retries, show_default=True,
+            help="Further requests after an answer that is not valid.",
+        ),
+        click.option(
+            "--timeout", type=click.FloatRange(min=0.1), default=Limits.timeout_s, show_default=True,
+            callback=not_nan, help="Seconds within which a request must be answered.",
+        ),
+    )  # fmt: skip
+
+
+def _sampling(temperature: float, seed: int | None, seed_help: str) -> tuple[_Option, ...]:
+    """What the model is to do."""
+    return (
         click.option(
             "--temperature", type=click.FloatRange(0, 2), default=temperature, show_default=True,
             callback=not_nan, help="Sampling temperature.",
@@ -90,22 +127,7 @@ def model_options(
             "--reasoning-effort", type=click.Choice(["low", "medium", "high"]),
             help="How long a reasoning model thinks (gpt-oss).  [default: the model's own]",
         ),
-        click.option(
-            "--retries", type=click.IntRange(0, 20), default=Plan.retries, show_default=True,
-            help="Further requests after an answer that is not valid.",
-        ),
-        click.option(
-            "--timeout", type=click.FloatRange(min=0.1), default=Limits.timeout_s, show_default=True,
-            callback=not_nan, help="Seconds within which a request must be answered.",
-        ),
     )  # fmt: skip
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
 
 
 def given(ctx: click.Context, names: frozenset[str]) -> set[str]:
@@ -185,6 +207,13 @@ class ModelChoice:
             if self.endpoints:
                 return joined(self.endpoints, plan)
             options = self.options
-            return started(plan, options["vllm_python"], options["tensor_parallel"], self.vllm_args, log)
+            return started(
+                plan,
+                options["vllm_python"],
+                options["tensor_parallel"],
+                self.vllm_args,
+                log,
+                options["startup_timeout"],
+            )
 
         return connect

@@ -13,7 +13,7 @@ from fisherprep.commands.options import FOLDER, strict_option
 
 if TYPE_CHECKING:
     from fisherprep.manifest import Manifest
-    from fisherprep.speech.dialogues import Dropped, Planned
+    from fisherprep.speech.planned import Dropped, Planned
     from fisherprep.speech.script_asking import Outcome
 
 _TEMPERATURE = 0.8
@@ -84,6 +84,7 @@ def _write_drafts(planned: Planned, out: Path | None) -> None:
     from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_files import script_text, write_scripts
 
+    _show_dropped(planned.dropped)
     if out is None:
         for dialogue in planned.dialogues:
             click.echo(f"# {dialogue.call_id} ({dialogue.split})\n{script_text(dialogue)}")
@@ -103,6 +104,7 @@ def _write_with_model(
     plan = choice.plan(seed)
     connect = choice.connect(plan, out / ANSWERS / "vllm.log")
     outcome = write_dialogues(manifest, planned, plan, choice.limits(), connect, out)
+    _show_dropped([*planned.dropped, *outcome.dropped])
     print_rows(str(out), _rows(planned, outcome))
     if outcome.stopped:
         raise click.ClickException(
@@ -126,6 +128,16 @@ def _rows(planned: Planned, outcome: Outcome) -> list[tuple[str, str]]:
         named.setdefault(dropped.reason, []).append(dropped.call_id or "")
     rows += [(f"dropped: {reason}", f"{len(ids):,}: {', '.join(ids)}") for reason, ids in sorted(named.items())]
     return rows + [(f"server lost: {url}", why) for url, why in traffic.lost.items()]
+
+
+def _show_dropped(dropped: list[Dropped]) -> None:
+    """The first of each reason, with its place and text."""
+    first: dict[str, Dropped] = {}
+    for one in dropped:
+        first.setdefault(one.reason, one)
+    for reason, one in first.items():
+        p = one.problem
+        click.echo(f"dropped, {reason}: {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}", err=True)
 
 
 def _refuse_dropped(dropped: list[Dropped], strict: bool) -> None:

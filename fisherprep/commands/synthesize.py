@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from fisherprep.commands.options import FOLDER, data_root_option, strict_option, workers_option
+from fisherprep.commands.options import (
+    FOLDER,
+    data_root_option,
+    engine_options,
+    ray_cluster,
+    shard_engine,
+    strict_option,
+    workers_option,
+)
 from fisherprep.commands.summary import report
 from fisherprep.domain import SpeechChoice
 from fisherprep.manifest import Manifest, load_manifest
@@ -34,6 +42,7 @@ from fisherprep.manifest import Manifest, load_manifest
     help="What befalls the user's channel: nothing; gain, noise and echo as for Moshi; a telephone line besides.",
 )
 @workers_option
+@engine_options
 @strict_option
 def synthesize(
     manifest: Path,
@@ -47,6 +56,8 @@ def synthesize(
     timing: Path | None,
     conditions: str | None,
     workers: int,
+    engine: str,
+    ray_address: str | None,
     strict: bool,
 ) -> None:
     """Speak a domain's dialogues: two-channel audio and all tables but the codes.
@@ -59,7 +70,6 @@ def synthesize(
       fisherprep synthesize manifests/coffee.yaml --dialogues 200
       fisherprep synthesize manifests/coffee.yaml --timing data/fisher/timing.json --conditions moshi
     """
-    from fisherprep.engine import local_engine
     from fisherprep.speech.conditions import PRESETS
     from fisherprep.speech.synthesize import Sound
     from fisherprep.speech.synthesize import synthesize as run
@@ -67,7 +77,12 @@ def synthesize(
     domain: Manifest = load_manifest(manifest)
     target = out or data_root / domain.tables
     sound = Sound(_speech(domain, tts, voices, tts_model), timing, PRESETS[conditions] if conditions else None)
-    report(target, run(domain, target, dialogues, seed, local_engine(workers), sound), strict)
+    where = shard_engine(ray_cluster(engine, ray_address, workers), workers, target)
+    summary = run(domain, target, dialogues, seed, where, sound)
+    report(target, summary, strict)
+    if not summary.rows["conversations"]:
+        reasons = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(summary.rejects.items()))
+        raise click.ClickException(f"no dialogue was spoken; rejected: {reasons}; for each see {target / 'rejects'}")
 
 
 def _speech(manifest: Manifest, tts: str | None, voices: tuple[str, ...], model: str | None) -> SpeechChoice | None:

@@ -37,6 +37,7 @@ def timing(work: Path, data_root: Path, out: Path | None, splits: tuple[str, ...
       fisherprep synthesize manifests/coffee.yaml --timing data/fisher/timing.json
     """
     from fisherprep.engine import local_engine
+    from fisherprep.speech.timing import MIN_TRANSFERS
     from fisherprep.speech.timing_measure import measure_work, summary, timing_json
     from fisherprep.workfolder import WorkFolder
 
@@ -51,3 +52,9 @@ def timing(work: Path, data_root: Path, out: Path | None, splits: tuple[str, ...
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(text, encoding="utf-8")
     print_rows(str(target), summary(found))
+    if len(found.transfers) < MIN_TRANSFERS:
+        click.echo(
+            f"warning: {len(found.transfers)} transfers, less than the {MIN_TRANSFERS} `synthesize --timing` needs: "
+            f"it will refuse {target}; measure more calls (the splits measured: {', '.join(splits)})",
+            err=True,
+        )

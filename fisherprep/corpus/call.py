@@ -203,8 +203,12 @@ def _flags(sound: Sound, told: Told, spare: bool) -> list[str]:
     return [*dict.fromkeys(sound.audio.flags), *(flag for flag, holds in found.items() if holds)]
 
 
-def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:
-    """The parsed file; its own comment says who transcribed it, else the file list does (``listed``)."""
+def read_bytes(path: Path) -> bytes:
+    """A transcript's bytes.
+
+    Raises:
+        BadInput: it cannot be read, or is no transcript of one call by its size.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_TRANSCRIPT_BYTES + 1)
@@ -213,7 +217,12 @@ def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript
         raise BadInput("unreadable_transcript", found, "a readable file", "check disk and permissions") from err
     if len(raw) > MAX_TRANSCRIPT_BYTES:
         raise BadInput("too_large", f"over {MAX_TRANSCRIPT_BYTES} bytes", "a transcript of one call", FIX_FILE)
-    transcript = parse_transcript(raw)
+    return raw
+
+
+def _read_transcript(path: Path, call_id: str, listed: str | None) -> Transcript:
+    """The parsed file; its own comment says who transcribed it, else the file list does (``listed``)."""
+    transcript = parse_transcript(read_bytes(path))
     if transcript.named_calls and call_id not in transcript.named_calls:
         named = ", ".join(sorted(transcript.named_calls)[:3])
         raise BadInput("wrong_transcript", f"a comment that names {named}", call_id, "put each file under its own name")

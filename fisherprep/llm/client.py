@@ -5,7 +5,8 @@ What may go wrong with a request, and what is done about it:
 - Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again.
 - Failed (5xx, a dropped connection, a timeout, a reply that is no chat completion): ask again, ever later, up to
   `Limits.tries` times.
-- Nobody listens: ask again or ask another; it says nothing of the request.
+- Nobody listens: ask again every second or two, or ask another; it says nothing of the request. A server may be
+  restarting: it is given up after `Limits.unheard_s`, or after `Limits.all_unheard_s` where no other one listens.
 - Not let in (401, 403) or not the model's server (404): the server is given up at once.
 - Rejected (other 4xx): a reply that says so; asking again would change nothing. A server that rejects one request
   after another is given up: it does not know an option that all of them have.
@@ -18,8 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -27,37 +26,22 @@ from typing import Any
 
 import httpx
 
-from fisherprep.llm.body import Body, error_message, read_completion
-from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
-from fisherprep.llm.endpoint import KEY_VARIABLES, Endpoint
+from fisherprep.llm.body import Body
+from fisherprep.llm.cache import NO_ANSWER, REFUSED, Reply
+from fisherprep.llm.endpoint import Endpoint
+from fisherprep.llm.outcome import Busy, Failed, completed, refusal
 from fisherprep.llm.settings import Limits
-
-_TOO_LONG = re.compile(
-    r"context.?(length|window)|maximum (model |input )?length|max_model_len|too (long|many tokens)", re.I
-)
 
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
 _LOOK_AGAIN_S = 1.0
 """At most so long a request waits for a place without looking for itself."""
+_LISTEN_AGAIN_S = 2.0
+"""At most so long until a server at which nobody listened is tried again."""
 
 
 class AllServersLost(RuntimeError):
     """No server is left to ask."""
-
-
-class _Busy(Exception):
-    def __init__(self, wait_s: float | None) -> None:
-        self.wait_s = wait_s
-
-
-class _Failed(Exception):
-    """This try came to nothing. ``lost``: so will every other at this server; ``unheard``: nobody read the request."""
-
-    def __init__(self, why: str, lost: bool = False, unheard: bool = False) -> None:
-        super().__init__(why)
-        self.lost = lost
-        self.unheard = unheard or lost
 
 
 @dataclass
@@ -70,6 +54,7 @@ class _Server:
     failures: int = 0
     refusals: int = 0
     last_failed: float = -1.0
+    unheard_since: float | None = None
     resting_until: float = 0.0
     lost: str | None = None
 
@@ -119,6 +104,8 @@ class ServerPool:
 
     async def __aexit__(self, kind: type | None, err: BaseException | None, trace: TracebackType | None) -> None:
         for server in self._servers:
+            if server.lost is None and server.unheard_since is not None:
+                self._give_up(server, "nobody listened there any more")
             for http in server.clients:
                 await http.aclose()
 
@@ -137,16 +124,16 @@ class ServerPool:
                 reply = await self._send(server.at, http, content)
                 self._count_reply(server, reply)
                 return reply
-            except _Busy as busy:
+            except Busy as busy:
                 put_off += 1
                 self.traffic.put_off += 1
                 self._rest(server, busy.wait_s or self.limits.wait_s(put_off))
                 if put_off == self.limits.busy_tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: busy (429) {put_off} times in a row")
                 continue
-            except _Failed as err:
+            except Failed as err:
                 self._count_failure(server, began, err)
-                failed += not err.unheard
+                failed += not (err.unheard or err.lost)
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
             finally:
@@ -202,9 +189,13 @@ class ServerPool:
     def _rest(self, server: _Server, wait_s: float) -> None:
         server.resting_until = max(server.resting_until, asyncio.get_running_loop().time() + wait_s)
 
-    def _count_failure(self, server: _Server, began: float, err: _Failed) -> None:
+    def _count_failure(self, server: _Server, began: float, err: Failed) -> None:
         """One more failure of a server. Requests that were in flight together fail together: that counts once."""
         self.traffic.failed += 1
+        if err.unheard:
+            self._count_unheard(server, err)
+            return
+        server.unheard_since = None
         if began > server.last_failed:
             server.failures += 1
             server.last_failed = asyncio.get_running_loop().time()
@@ -212,14 +203,30 @@ class ServerPool:
                 self._rest(server, self.limits.wait_s(server.failures - 1))
         if server.lost is None and (err.lost or server.failures >= self.limits.failures):
             again = "" if err.lost else f" ({server.failures} failures in a row)"
-            server.lost = self.traffic.lost[server.at.url] = f"{err}{again}"
+            self._give_up(server, f"{err}{again}")
+
+    def _count_unheard(self, server: _Server, err: Failed) -> None:
+        """Nobody listened: look again soon, since a server that comes back says so by listening."""
+        now = asyncio.get_running_loop().time()
+        server.unheard_since = now if server.unheard_since is None else server.unheard_since
+        self._rest(server, min(_LISTEN_AGAIN_S, max(self.limits.first_wait_s, now - server.unheard_since)))
+        alive = [other for other in self._servers if other.lost is None]
+        alone = all(other.unheard_since is not None for other in alive)
+        patience_s = self.limits.all_unheard_s if alone else self.limits.unheard_s
+        for other in alive if alone else [server]:
+            if other.unheard_since is not None and now - other.unheard_since >= patience_s:
+                self._give_up(other, f"{err} (nobody has listened there for {now - other.unheard_since:.0f} s)")
+
+    def _give_up(self, server: _Server, why: str) -> None:
+        if server.lost is None:
+            server.lost = self.traffic.lost[server.at.url] = why
 
     def _count_reply(self, server: _Server, reply: Reply) -> None:
         server.failures = 0
+        server.unheard_since = None
         server.refusals = server.refusals + 1 if reply.failure == REFUSED else 0
-        if server.refusals >= self.limits.refusals and server.lost is None:
-            server.lost = f"rejects every request: {reply.detail}"
-            self.traffic.lost[server.at.url] = server.lost
+        if server.refusals >= self.limits.refusals:
+            self._give_up(server, f"rejects every request: {reply.detail}")
         self.traffic.answers += not reply.failure
         self.traffic.tokens_in += reply.tokens_in
         self.traffic.tokens_out += reply.tokens_out
@@ -228,7 +235,7 @@ class ServerPool:
         """One try.
 
         Raises:
-            _Busy, _Failed: it came to nothing.
+            Busy, Failed: it came to nothing.
         """
         self.traffic.requests += 1
         headers = {"content-type": "application/json"}
@@ -242,58 +249,18 @@ class ServerPool:
                 async for part in response.aiter_raw():
                     reply.add(part)
         except TimeoutError as err:
-            raise _Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
+            raise Failed(f"no reply within {self.limits.timeout_s:g} s (--timeout)") from err
         except (httpx.ConnectError, httpx.ConnectTimeout) as err:
-            raise _Failed(at.said(err), unheard=True) from err
+            raise Failed(at.said(err), unheard=True) from err
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as err:
-            raise _Failed(at.said(err)) from err
+            raise Failed(at.said(err)) from err
         except ValueError as err:
-            raise _Failed(at.plain(str(err))) from err
+            raise Failed(at.plain(str(err))) from err
         if response.status_code == 200:
-            return _completed(bytes(reply.content), at)
-        return _refusal(response, bytes(reply.content), at, self.limits)
+            return completed(bytes(reply.content), at)
+        return refusal(response, bytes(reply.content), at, self.limits)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def _completed(body: bytes, at: Endpoint) -> Reply:
-    """The reply in a chat completion.
-
-    Raises:
-        _Failed: it is none.
-    """
-    try:
-        return read_completion(body)
-    except ValueError as err:
-        raise _Failed(f"a reply that is no chat completion: {at.plain(body[:400].decode('utf-8', 'replace'))}") from err
-
-
-def _refusal(response: httpx.Response, body: bytes, at: Endpoint, limits: Limits) -> Reply:
-    """A reply to a rejected request.
-
-    Raises:
-        _Busy, _Failed: the request was not rejected; the server could not take it.
-    """
-    status, said = response.status_code, at.plain(error_message(body))
-    if status == 429:
-        raise _Busy(_retry_after_s(response, limits))
-    if status in (401, 403):
-        raise _Failed(f"the key was not accepted ({status}); give it in {' or '.join(KEY_VARIABLES)}", lost=True)
-    if status == 404:
-        raise _Failed(f"not found (404): {said}", lost=True)
-    if not 400 <= status < 500 or status == 408:
-        raise _Failed(f"status {status}: {said}")
-    too_long = status == 413 or _TOO_LONG.search(said) is not None
-    return Reply(failure=TOO_LONG if too_long else REFUSED, detail=f"status {status}: {said}")
-
-
-def _retry_after_s(response: httpx.Response, limits: Limits) -> float | None:
-    """Seconds of the Retry-After header, within reason; None where it gives no number (a date is not heeded)."""
-    try:
-        wait_s = float(response.headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return min(max(wait_s, limits.first_wait_s), 10 * limits.longest_wait_s) if math.isfinite(wait_s) else None

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from fisherprep.llm.server_log import diagnosis, last_line, last_lines
+from fisherprep.llm.settings import STARTUP_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.status import Status
 
 MODULE = "vllm.entrypoints.openai.api_server"
-STARTUP_TIMEOUT_S = 1800.0
-"""A large model may have to be downloaded first."""
 STOP_GRACE_S = 15.0
 """Between SIGTERM and SIGKILL."""
 POLL_S = 0.25
@@ -167,7 +166,8 @@ class VllmServer:
                 raise ServerFailed(
                     f"{self.log_path}: the vLLM server of {self.model} is not ready after {waited:.0f} s; its last "
                     f"line: {last_line(self.log_path)!r}; expected {self.url}/health to answer within "
-                    f"{self.startup_timeout_s:g} s; read the log, and allow more time if it was still loading"
+                    f"{self.startup_timeout_s:g} s; read the log, and allow more time with --startup-timeout if it was "
+                    f"still loading"
                 )
             status.update(Text(f"starting vLLM, {waited:.0f} s: {last_line(self.log_path)}", overflow="ellipsis"))
             time.sleep(POLL_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 from fisherprep.llm.body import short
 from fisherprep.llm.endpoint import Endpoint, served_models
 from fisherprep.llm.server import VllmServer
-from fisherprep.llm.settings import Plan
+from fisherprep.llm.settings import STARTUP_TIMEOUT_S, Plan
 
 _NAMED = 10
 """Models that a message lists."""
@@ -81,7 +81,12 @@ def _listed(models: Iterable[str]) -> str:
 
 @contextmanager
 def started(
-    plan: Plan, python: Path | None, tensor_parallel: int, extra_args: Sequence[str], log_path: Path
+    plan: Plan,
+    python: Path | None,
+    tensor_parallel: int,
+    extra_args: Sequence[str],
+    log_path: Path,
+    startup_timeout_s: float = STARTUP_TIMEOUT_S,
 ) -> Iterator[Servers]:
     """A vLLM server of our own, ended with the context.
 
@@ -95,6 +100,7 @@ def started(
         tensor_parallel=tensor_parallel,
         extra_args=extra_args,
         log_path=log_path,
+        startup_timeout_s=startup_timeout_s,
     )
     with server:
         yield Servers([Endpoint(f"{server.url}/v1", server.key)], server.failure)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+STARTUP_TIMEOUT_S = 1800.0
+"""Seconds until a server that is started has to be ready: a large model may have to be downloaded first."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -38,6 +41,10 @@ class Limits:
     """of a server in a row until it is given up"""
     refusals: int = 20
     """of a server in a row until it is given up: it takes no request as we write them"""
+    unheard_s: float = 60.0
+    """that nobody listens at a server until it is given up"""
+    all_unheard_s: float = 8.0
+    """the same where nobody listens at any server"""
     first_wait_s: float = 0.5
     """after a failure; twice that after the next, and so on up to `longest_wait_s`"""
     longest_wait_s: float = 30.0

@@ -12,11 +12,8 @@ joins.
 
 from __future__ import annotations
 
-import ctypes
-import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import accumulate, pairwise
@@ -24,10 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from fisherprep.speech.espeak_library import MISSING, PHONEME, WORD, Event, fresh_library
 from fisherprep.speech.lexicon import spoken_units
 from fisherprep.speech.tts import Speaker, Speech, chosen
-
-_MISSING = "speech needs espeak-ng: install it with  pip install 'fisherprep[demo]'"
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ class Espeak:
         try:
             release = version("espeakng-loader")
         except PackageNotFoundError as err:
-            raise ValueError(_MISSING) from err
+            raise ValueError(MISSING) from err
         self._voices = {voice.name: voice for voice in _VOICES}
         self._speakers = chosen(names, [Speaker(v.name, v.sex) for v in _VOICES], "espeak")
         self.identity: dict[str, Any] = {"engine": "espeak", "espeakng-loader": release}
@@ -146,7 +142,7 @@ def _synthesise(units: list[str], voice: Voice) -> tuple[np.ndarray, int, list[t
     """Samples, their rate and each unit's first and last-plus-one sample."""
     given = list(units)
     while True:
-        with _fresh_library() as espeak:
+        with fresh_library() as espeak:
             spoken = espeak.speak(" ".join(given), voice)
             spans = _spans(given, spoken.events)
             missing = [i for i, span in enumerate(spans) if span is None]
@@ -158,7 +154,7 @@ def _synthesise(units: list[str], voice: Voice) -> tuple[np.ndarray, int, list[t
                 given[i] = espeak.in_phonemes(units[i])
 
 
-def _spans(units: list[str], events: list[_Event]) -> list[tuple[int, int] | None]:
+def _spans(units: list[str], events: list[Event]) -> list[tuple[int, int] | None]:
     """First and last-plus-one sample of each unit; None for a unit without a word event of its own.
 
     A pause belongs to no word. After a pause a word starts with its first sound, otherwise where the word before ends.
@@ -166,9 +162,9 @@ def _spans(units: list[str], events: list[_Event]) -> list[tuple[int, int] | Non
     offsets = list(accumulate((len(unit) + 1 for unit in units[:-1]), initial=0))
     spans: list[tuple[int, int] | None] = [None] * len(units)
     owner, onset, paused = 0, 0, True
-    marks = [e for e in events if e.type in (_WORD, _PHONEME)]
+    marks = [e for e in events if e.type in (WORD, PHONEME)]
     for mark, following in pairwise(marks):
-        if mark.type == _WORD:
+        if mark.type == WORD:
             owner, onset = bisect_right(offsets, mark.text_position - 1) - 1, mark.sample
         elif mark.phoneme.startswith("_"):
             paused = True
@@ -177,127 +173,3 @@ def _spans(units: list[str], events: list[_Event]) -> list[tuple[int, int] | Non
             spans[owner] = (span[0], following.sample)
             paused = False
     return spans
-
-
-_WORD, _PHONEME = 1, 7
-"""espeak_EVENT_TYPE of speak_lib.h"""
-_SYNCHRONOUS = 2
-"""AUDIO_OUTPUT_SYNCHRONOUS of speak_lib.h: audio goes to the callback, before espeak_Synth returns"""
-_PHONEME_EVENTS, _DONT_EXIT = 0x0001, 0x8000
-_UTF8, _PHONEME_INPUT = 1, 0x100
-_RATE, _PITCH = 1, 3
-_SEED = 1
-"""Of the noise in breathy voices; espeak-ng takes the time of day otherwise."""
-_WEAK_FORMS = {"a": "a#", "an": "a#n"}
-"""Words that espeak gives another pronunciation alone than in a phrase, in its phoneme notation."""
-
-
-class _Id(ctypes.Union):
-    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
-
-
-class _RawEvent(ctypes.Structure):
-    """espeak_EVENT of speak_lib.h."""
-
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _Id),
-    )
-
-
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_RawEvent))
-
-
-@dataclass(frozen=True)
-class _Event:
-    type: int
-    text_position: int
-    """in characters, from 1"""
-    sample: int
-    phoneme: str
-
-
-@dataclass(frozen=True)
-class _Spoken:
-    samples: np.ndarray
-    """int16 [N]"""
-    events: list[_Event]
-
-
-class _Library:
-    """espeak-ng, initialised, with nothing said yet."""
-
-    def __init__(self, handle: Any, data: str) -> None:
-        self._lib = handle
-        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        options = _PHONEME_EVENTS | _DONT_EXIT
-        self.rate_hz: int = self._lib.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), options)
-        if self.rate_hz <= 0:
-            raise ValueError(f"espeak-ng cannot read its data in {data}; reinstall with pip install 'fisherprep[demo]'")
-        self._lib.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
-
-    def speak(self, text: str, voice: Voice) -> _Spoken:
-        chunks: list[np.ndarray] = []
-        events: list[_Event] = []
-
-        def take(wave: Any, count: int, raw: Any) -> int:
-            if wave and count > 0:
-                chunks.append(np.ctypeslib.as_array(wave, (count,)).copy())
-            index = 0
-            while raw[index].type != 0:
-                e = raw[index]
-                phoneme = e.id.string.decode("utf-8", "replace") if e.type == _PHONEME else ""
-                events.append(_Event(e.type, e.text_position, e.sample, phoneme))
-                index += 1
-            return 0
-
-        callback = _Callback(take)
-        self._lib.espeak_SetSynthCallback(callback)
-        name = f"gmw/{voice.language}+{voice.variant}"
-        if self._lib.espeak_SetVoiceByName(name.encode()) != 0:
-            raise ValueError(f"voice {voice.name!r}: espeak-ng knows no voice {name!r}; expected one of voices()")
-        self._lib.espeak_SetParameter(_RATE, voice.rate_wpm, 0)
-        self._lib.espeak_SetParameter(_PITCH, voice.pitch, 0)
-        raw_text = text.encode()
-        self._lib.espeak_Synth(raw_text, len(raw_text) + 1, 0, 1, 0, _UTF8 | _PHONEME_INPUT, None, None)
-        return _Spoken(np.concatenate(chunks) if chunks else np.zeros(0, np.int16), events)
-
-    def in_phonemes(self, unit: str) -> str:
-        """The unit in espeak's phoneme notation, its closing mark kept."""
-        word = unit.rstrip(",.?!;:")
-        phonemes = _WEAK_FORMS.get(word.lower()) or self._phonemes(word)
-        return f"[[{phonemes}]]{unit[len(word) :]}"
-
-    def _phonemes(self, word: str) -> str:
-        text = ctypes.c_char_p(word.encode())
-        parts = []
-        while text.value:
-            parts.append(self._lib.espeak_TextToPhonemes(ctypes.byref(text), _UTF8, 0).decode())
-        return "".join(parts).replace(" ", "")
-
-
-_loading = threading.Lock()
-
-
-@contextmanager
-def _fresh_library() -> Iterator[_Library]:
-    """The library in its first state: loaded for one use, then unloaded."""
-    import _ctypes
-
-    try:
-        import espeakng_loader
-    except ImportError as err:
-        raise ValueError(_MISSING) from err
-    with _loading:
-        handle = ctypes.CDLL(espeakng_loader.get_library_path())
-        try:
-            yield _Library(handle, espeakng_loader.get_data_path())
-        finally:
-            handle.espeak_Terminate()
-            _ctypes.dlclose(handle._handle)

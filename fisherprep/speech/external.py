@@ -12,17 +12,12 @@ words. It is not trusted: what it raises or returns amiss costs its dialogue onl
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import inspect
-import os
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from fisherprep.plugin import find_callable, source_hash
 from fisherprep.speech.tts import Speaker, Speech, spoken_text
 
 MAX_S = 120.0
@@ -34,7 +29,7 @@ class External:
 
     def __init__(self, spec: str, names: Sequence[str]) -> None:
         self._spec = spec
-        self._function = _find(spec)
+        self._function = find_callable(spec, "speech engine")
         if not names or len(set(names)) != len(names):
             raise ValueError(f"speech engine {spec!r}: expected its voices, each once, under `voices:` or with --voice")
         self._speakers = tuple(Speaker(name) for name in names)
@@ -43,7 +38,7 @@ class External:
             "engine": spec,
             "gives_words": self.gives_words,
             "version": str(getattr(self._function, "version", "")),
-            "source": _source_hash(self._function),
+            "source": source_hash(self._function),
         }
 
     def speakers(self) -> tuple[Speaker, ...]:
@@ -90,32 +85,3 @@ class External:
         sound = samples[round(start_s * rate_hz) : round(float(times[-1, 1]) * rate_hz)]
         starts, ends = ((times[:, column] - start_s).tolist() for column in (0, 1))
         return Speech(sound, rate_hz, tuple(starts), tuple(ends))
-
-
-def _find(spec: str) -> Callable[[str, str, int], Any]:
-    """The callable; modules of the current folder are found too.
-
-    Raises:
-        ValueError: there is no such module or callable.
-    """
-    module_name, _, name = spec.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as err:  # importing runs the user's code, which may raise anything
-        raise ValueError(f"speech engine {spec!r}: cannot be had ({type(err).__name__}: {err})") from err
-    if not callable(found):
-        raise ValueError(f"speech engine {spec!r}: found {type(found).__name__}, expected a callable")
-    return found
-
-
-def _source_hash(function: Any) -> str | None:
-    """Hash of the file it is defined in, so that a changed voice speaks again."""
-    try:
-        file = inspect.getsourcefile(function if inspect.isroutine(function) else type(function))
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None
-    except (TypeError, OSError):
-        return None

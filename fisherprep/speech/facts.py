@@ -14,6 +14,7 @@
         sizes: [[small, large], [small, medium, large]]
         larger: [0.40, 0.90]              # what each next size adds
         sold_out: [0, 1]                  # further rows, as `sold_out_drinks`
+        apart: true                       # no row is in two splits
         rows: [{name: latte, price: [3.60, 4.80]}, ...]
 
 A row's other keys are texts or values of the kinds above. The rows that a sheet does not take are ``missing_drinks``:
@@ -46,6 +47,8 @@ class Spec:
     low: int = 0
     high: int = 0
     step: int = 1
+    place: str = ""
+    """file, line and keys, for messages"""
 
     def draw(self, rng: random.Random) -> Value:
         if self.kind == "one_of":
@@ -69,6 +72,8 @@ class TableSpec:
     sold_out: tuple[int, int]
     sizes: tuple[tuple[str, ...], ...]
     larger: Spec | None
+    apart: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,8 @@ class FactSource:
     def draw(self, rng: random.Random, split: str, rule: SplitRule, taken: frozenset[str] = frozenset()) -> Sheet:
         """A fact sheet for a dialogue of ``split``.
 
-        Values that are ``apart`` come from the split's part of their pool; prices are drawn until their hash is one of
-        the split's, so that no price table is in two splits either.
+        Values and rows that are ``apart`` come from the split's part of their pool; prices are drawn until their hash
+        is one of the split's, so that no price table is in two splits either.
 
         Args:
             rng: the source of chance.
@@ -118,13 +123,14 @@ class FactSource:
             ValueError: a pool is too small to be divided, or prices vary too little.
         """
         pools = {name: self._pool(name, split, rule, taken) for name, spec in self.values.items() if spec.apart}
+        rows = {name: self._rows(name, split, rule) for name in self.tables}
         for _ in range(_TRIES):
             values: dict[str, Value] = {
                 name: Text(rng.choice(pools[name])) if name in pools else spec.draw(rng)
                 for name, spec in self.values.items()
             }
             for name, table in self.tables.items():
-                values |= _draw_table(name, table, rng)
+                values |= _draw_table(name, table, rows[name], rng)
             key = _key(values)
             if _split_of(key, rule) == split:
                 return Sheet(values, key)
@@ -135,22 +141,41 @@ class FactSource:
 
     def _pool(self, name: str, split: str, rule: SplitRule, taken: frozenset[str]) -> list[str]:
         texts = [text for text in self.values[name].texts if text not in taken]
-        order = sorted(texts, key=lambda t: hashlib.sha256(f"{rule.seed}:{name}:{t}".encode()).hexdigest())
-        parts: dict[str, list[str]] = {}
-        for held_out, share in (("test", rule.test), ("valid", rule.valid)):
-            size = max(1, round(share * len(texts))) if share > 0 else 0
-            parts[held_out], order = order[:size], order[size:]
-        parts["train"] = order
-        if not parts[split]:
+        part = _part(texts, name, split, rule)
+        if not part:
             raise ValueError(
-                f"{self.path}: values.{name}: {len(texts)} values cannot be divided among train, valid and test; "
-                "give at least 3"
+                f"{self.values[name].place or self.path}: found {len(texts)} values that are apart, too few to be "
+                "divided among train, valid and test (those that scripts use are left out); give at least 3"
             )
-        return parts[split]
+        return part
+
+    def _rows(self, name: str, split: str, rule: SplitRule) -> tuple[RowSpec, ...]:
+        table = self.tables[name]
+        if not table.apart:
+            return table.rows
+        own = {row.fields["name"].texts[0]: row for row in table.rows}
+        part = _part(list(own), name, split, rule)
+        wanted = table.take[1] + table.sold_out[1]
+        if len(part) < wanted:
+            raise ValueError(
+                f"{table.place}: found {len(own)} rows that are apart, of which {split} has {len(part)}; expected "
+                f"{wanted} or more for 'take' and 'sold_out'; give more rows, or take fewer"
+            )
+        return tuple(own[text] for text in part)
 
 
-def _draw_table(name: str, table: TableSpec, rng: random.Random) -> dict[str, Value]:
-    order = rng.sample(table.rows, len(table.rows))
+def _part(texts: list[str], name: str, split: str, rule: SplitRule) -> list[str]:
+    """The split's part of a pool: a share of it, at least one where the share is above 0."""
+    order = sorted(texts, key=lambda t: hashlib.sha256(f"{rule.seed}:{name}:{t}".encode()).hexdigest())
+    parts: dict[str, list[str]] = {}
+    for held_out, share in (("test", rule.test), ("valid", rule.valid)):
+        size = max(1, round(share * len(texts))) if share > 0 else 0
+        parts[held_out], order = order[:size], order[size:]
+    return (parts | {"train": order})[split]
+
+
+def _draw_table(name: str, table: TableSpec, own: tuple[RowSpec, ...], rng: random.Random) -> dict[str, Value]:
+    order = rng.sample(own, len(own))
     taken = rng.randint(*table.take)
     gone = rng.randint(*table.sold_out)
     sizes = rng.choice(table.sizes) if table.sizes else ("",)

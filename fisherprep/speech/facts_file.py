@@ -6,12 +6,16 @@ import re
 from pathlib import Path
 
 from fisherprep.speech.facts import FactSource, RowSpec, Spec, TableSpec
+from fisherprep.speech.spoken import clock_written
 from fisherprep.strict_yaml import Node, read_yaml
 
 _KINDS = ("one_of", "money", "clock", "number", "digits")
 _STEP = {"money": 5, "clock": 30, "number": 1}
 """Where a file gives none: cents, minutes, ones."""
 _CLOCK = re.compile(r"(1[0-2]|[1-9])(?::([0-5]\d))? ?([ap])m", re.IGNORECASE)
+_HOLE = re.compile(r"[{}<>]")
+_NIGHT = 5 * 60
+"""Minutes from midnight."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -32,7 +36,27 @@ def read_facts(path: Path) -> FactSource:
         if name in values:
             node.fail("another name: there is a value of this name", found=name)
         tables[name] = _table(_named(name, node))
+    _check_hours(values, keys["values"].mapping())
     return FactSource(path, values, tables)
+
+
+def _check_hours(values: dict[str, Spec], nodes: dict[str, Node]) -> None:
+    """What opens does so before it closes, in every draw; a time until `_NIGHT` closes is of the night after."""
+    for name, closes in values.items():
+        opens = values.get(name.replace("closes", "opens"))
+        if "closes" not in name or opens is None or (opens.kind, closes.kind) != ("clock", "clock"):
+            continue
+        if closes.low <= opens.high and closes.high > _NIGHT:
+            latest = clock_written(opens.high)
+            nodes[name].fail(f"times after {latest}, when {name.replace('closes', 'opens')!r} may be at the latest")
+
+
+def _plain(node: Node) -> str:
+    """A text that is put into prompts and lines as it stands."""
+    text = node.text()
+    if found := _HOLE.search(text):
+        node.fail(f"a text without {found[0]!r}: facts are put in as they stand, and have no places of their own")
+    return text
 
 
 def _named(name: str, node: Node) -> Node:
@@ -48,15 +72,30 @@ def _spec(node: Node) -> Spec:
         node.fail(f"exactly one of {', '.join(_KINDS)}")
     kind = kinds[0]
     if kind == "one_of":
-        texts = tuple(entry.text() for entry in keys[kind].items())
+        texts = tuple(_plain(entry) for entry in keys[kind].items())
         if not texts or len(set(texts)) < len(texts):
             keys[kind].fail("one text or more, none twice")
-        return Spec(kind, texts, apart="apart" in keys and keys["apart"].value is True)
+        return Spec(kind, texts, apart=_apart(keys), place=node.place)
+    if "apart" in keys:
+        keys["apart"].fail("'apart' beside one_of only: numbers are kept apart by their price table")
     if kind == "digits":
         return Spec(kind, low=keys[kind].integer(1, 12))
     low, high = _range(keys[kind], kind)
-    step = _amount(keys["step"], "number" if kind == "clock" else kind) if "step" in keys else None
-    return Spec(kind, low=low, high=high, step=step or _STEP[kind])
+    return Spec(kind, low=low, high=high, step=_step(keys, kind))
+
+
+def _step(keys: dict[str, Node], kind: str) -> int:
+    if "step" not in keys:
+        return _STEP[kind]
+    step = _amount(keys["step"], "number" if kind == "clock" else kind)
+    return step if step > 0 else keys["step"].fail("a step above 0")
+
+
+def _apart(keys: dict[str, Node]) -> bool:
+    if "apart" not in keys:
+        return False
+    said = keys["apart"].value
+    return said if isinstance(said, bool) else keys["apart"].fail("true or false")
 
 
 def _range(node: Node, kind: str) -> tuple[int, int]:
@@ -82,7 +121,7 @@ def _amount(node: Node, kind: str) -> int:
 
 
 def _table(node: Node) -> TableSpec:
-    keys = node.mapping(("take", "rows", "sizes", "larger", "sold_out"), ("rows",))
+    keys = node.mapping(("take", "rows", "sizes", "larger", "sold_out", "apart"), ("rows",))
     rows = tuple(_row(entry) for entry in keys["rows"].items())
     if not rows:
         keys["rows"].fail("one row or more")
@@ -97,7 +136,7 @@ def _table(node: Node) -> TableSpec:
     larger = _price(keys["larger"]) if "larger" in keys else None
     if any(len(choice) > 1 for choice in sizes) and larger is None:
         keys["sizes"].fail("'larger' beside it: what each next size adds")
-    return TableSpec(rows, take, sold_out, sizes, larger)
+    return TableSpec(rows, take, sold_out, sizes, larger, _apart(keys), node.place)
 
 
 def _row(node: Node) -> RowSpec:
@@ -106,7 +145,7 @@ def _row(node: Node) -> RowSpec:
     for name, value in keys.items():
         if name != "price":
             _named(name, value)
-            fields[name] = _spec(value) if isinstance(value.value, dict) else Spec("one_of", (value.text(),))
+            fields[name] = _spec(value) if isinstance(value.value, dict) else Spec("one_of", (_plain(value),))
     return RowSpec(fields, _price(keys["price"]) if "price" in keys else None)
 
 

@@ -6,8 +6,9 @@ and blocks beside a scenario are its own and go before those of other files. doc
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,12 @@ def _check(scenario: ScenarioGrammar, known: set[str] | frozenset[str]) -> None:
                 way.text.node.fail("the name of a fact or of something picked before", found=test.path.names[0])
 
 
+def likely(name: str, known: Iterable[str]) -> str:
+    """A guess at what a misspelt name should be, as a message has it."""
+    close = difflib.get_close_matches(name, sorted(known), 1)
+    return f" (found {close[0]!r}: is it meant?)" if close else ""
+
+
 def check_template(text: Template, rules: Mapping[str, Any], known: set[str] | frozenset[str]) -> None:
     """Every rule and value that a template names is defined.
 
@@ -285,4 +292,5 @@ def check_template(text: Template, rules: Mapping[str, Any], known: set[str] | f
         if isinstance(part, templates.Rule) and part.name not in rules:
             text.node.fail(f"one of the rules {sorted(rules)}", found=f"<{part.name}>")
         if isinstance(part, templates.Path) and part.names[0] not in known:
-            text.node.fail("the name of a fact or of something picked before", found="{" + part.names[0] + "}")
+            expected = f"the name of a fact or of something picked before{likely(part.names[0], known)}"
+            text.node.fail(expected, found="{" + part.names[0] + "}")

@@ -12,26 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fisherprep.numbers import ORDINALS, SMALL, TENS
+
 MONEY, CLOCK, NUMBER, DIGITS = "money", "clock", "number", "digits"
 
-_SMALL_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-_SMALL = {word: value for value, word in enumerate(_SMALL_WORDS)}
-_TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-}  # fmt: skip
-_ORDINALS = {
-    "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11,
-    "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16, "seventeenth": 17,
-    "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
-}  # fmt: skip
+_ORDINALS = {word: value for word, value in ORDINALS.items() if 3 < value <= 30}
 """The first three are left out: they seldom count anything ("first name", "just a second")."""
 _TOKEN = re.compile(
     r"\$ ?\d[\d,]*(?:\.\d\d)?|\d{1,2}:\d\d|\d+(?:st|nd|rd|th)?|[ap]\.?m\b\.?|[a-z]+(?:'[a-z]+)?|[.,?!;:]"
 )
-_DIGIT_WORDS = {**{word: str(_SMALL[word]) for word in _SMALL_WORDS[:10]}, "oh": "0"}
+_DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "0"}
 _ALWAYS_CLOCK = {"at", "until", "till"}
 _BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
@@ -200,12 +190,12 @@ def _cardinal(tokens: list[_Token], i: int) -> tuple[int, int | None]:
 
 def _below_hundred(tokens: list[_Token], i: int) -> tuple[int, int | None]:
     word = _word(tokens, i)
-    if word in _TENS:
-        ones = _SMALL.get(_word(tokens, i + 1), 0)
+    if word in TENS:
+        ones = SMALL.get(_word(tokens, i + 1), 0)
         ordinal = {"first": 1, "second": 2, "third": 3, **_ORDINALS}.get(_word(tokens, i + 1), 0)
         ones = ordinal or ones
-        return (i + 2, _TENS[word] + ones) if 1 <= ones <= 9 else (i + 1, _TENS[word])
-    return (i + 1, _SMALL[word]) if word in _SMALL else (i, None)
+        return (i + 2, TENS[word] + ones) if 1 <= ones <= 9 else (i + 1, TENS[word])
+    return (i + 1, SMALL[word]) if word in SMALL else (i, None)
 
 
 def all_values(texts: Iterable[str], kind: str) -> set[int]:

@@ -16,7 +16,7 @@ from fisherprep.llm.cache import NO_ANSWER, REFUSED, TOO_LONG, Reply
 from fisherprep.llm.json_answer import read_answer, spoken_part
 from fisherprep.llm.request import TEMPLATE_TOKENS, Pending, estimate_tokens, json_format, pending
 from fisherprep.llm.settings import Plan
-from fisherprep.speech.dialogues import Dialogue, chance
+from fisherprep.speech.planned import Dialogue, chance
 from fisherprep.speech.script_checks import Checker
 from fisherprep.speech.script_claims import Violation, says_total, short
 from fisherprep.speech.script_sums import OrderLine

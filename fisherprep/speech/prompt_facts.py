@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
+from fisherprep.speech.prompt_hours import Hours, hours_of
 from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
@@ -36,6 +37,10 @@ _GONE_BEFORE = re.compile(
     r"^(?P<items>[^.:$]+?)\s+(?:is|are)\s+(?:all\s+)?(?:sold out|out of stock|not available|unavailable|out today)",
     re.IGNORECASE,
 )
+_UNIT = re.compile(r"\s*(?:per|an?|each|/)\s*(hour|day|night|week|month|year|person|minute|visit)\b", re.IGNORECASE)
+_IDIOM = re.compile(r"\b(?:in (?:that|any|this) case|just in case)\b", re.IGNORECASE)
+_TOO_SHORT = frozenset({"coffee", "milk", "drink", "city", "plan", "visit", "half", "extra", "large", "small", "basic"})
+"""Words that mean more than the one item of a menu that has them."""
 _WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
 
 
@@ -57,6 +62,22 @@ class PromptFacts:
     digits: frozenset[str]
     words: frozenset[str]
     """in lower case, plurals and singulars alike"""
+    hours: Hours
+    nicknames: dict[str, str]
+    """a word -> the one item that it may mean: "muffin" where only blueberry muffins are offered"""
+
+    @property
+    def sentences(self) -> list[str]:
+        """Those of the prompt that hold facts."""
+        return _sentences(self.text)
+
+    def named(self, text: str) -> list[tuple[str, int, int]]:
+        """Where items are named in a text, by their names or nicknames: item, start, end."""
+        plain = _IDIOM.sub(lambda m: " " * len(m[0]), text)
+        found = mentions(plain, self.offers)
+        short = mentions(plain, self.nicknames)
+        apart = [(self.nicknames[n], s, e) for n, s, e in short if not any(a < e and s < b for _, a, b in found)]
+        return sorted(found + apart, key=lambda f: f[1])
 
     def price(self, item: str, size: str) -> int | None:
         """Cents of an item; None where the prompt does not sell it so."""
@@ -89,7 +110,20 @@ def prompt_facts(prompt: str, sizes: Iterable[str] = ()) -> PromptFacts:
         frozenset(int(v) for v in readings[NUMBER]),
         frozenset(str(v) for v in readings[DIGITS]),
         vocabulary(prompt),
+        hours_of(_sentences(prompt)),
+        _nicknames(offers),
     )
+
+
+def _nicknames(offers: Iterable[str]) -> dict[str, str]:
+    """Heads of names, and their first words, that only one item has."""
+    found: dict[str, set[str]] = {}
+    for item in offers:
+        words = re.split(r" with | \(", re.sub(r"^.* of ", "", item))[0].split()
+        for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
+            if len(word) > 3 and word.isalpha() and word not in _TOO_SHORT:
+                found.setdefault(word, set()).add(item)
+    return {word: items.pop() for word, items in found.items() if len(items) == 1 and word not in offers}
 
 
 def vocabulary(text: str) -> frozenset[str]:
@@ -114,6 +148,8 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
             if _DISCOUNT.search(before) or _OFF.match(sentence[at:]):
                 discounts.add(cents)
             continue
+        unit = _UNIT.match(sentence[at:])
+        at += unit.end() if unit else 0
         left, colon, right = before.rpartition(":")
         if colon:
             head = _item(left.rpartition(":")[2].partition(",")[0])
@@ -121,8 +157,12 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
         if label in sizes or re.fullmatch(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?", label):
             yield head or last_item, label, cents
         else:
-            last_item = _item(label) or head or _item(re.split(r"[,:]", sentence)[0])
-            yield last_item, "", cents
+            named = _item(label)
+            if not named and unit and last_item:  # "$12.00 per hour, $40.00 per day"
+                yield last_item, unit[1].lower(), cents
+                continue
+            last_item = named or head or _item(re.split(r"[,:]", sentence)[0])
+            yield last_item, unit[1].lower() if unit else "", cents
 
 
 def _item(text: str) -> str:

@@ -20,8 +20,9 @@ from fisherprep.llm.request import Pending
 from fisherprep.llm.servers import Connect, Servers
 from fisherprep.llm.settings import Limits, Plan
 from fisherprep.manifest import Manifest
-from fisherprep.speech.dialogues import GRAMMAR, Dialogue, Dropped, Planned, domain_of
+from fisherprep.speech.dialogues import domain_of
 from fisherprep.speech.llm_scripts import Writing, Written, brief_of, dialogue_of
+from fisherprep.speech.planned import GRAMMAR, Dialogue, Dropped, Planned
 from fisherprep.speech.script_files import script_targets, write_script
 from fisherprep.speech.scripts import Problem
 

@@ -60,13 +60,15 @@ class Checker:
             orders: index of a line that says a total -> what had been ordered by then, where that is known.
         """
         report = Report(_form(script))
+        seen = []
         for prompt in prompts:
             run = Claims(script, prompt_facts(prompt, self._sizes), self._agent, self._offers, orders or {})
             report.violations += [v for v in run.violations() if v not in report.violations]
-            if not run.facts.offers:
-                report.unchecked["dialogues whose prompt has no prices: totals not checked"] += 1
-            if not run.facts.name:
-                report.unchecked["dialogues without a service prompt: the agent's name not checked"] += 1
+            seen.append(run.facts)
+        if not any(facts.offers for facts in seen):
+            report.unchecked["dialogues whose prompt has no prices: totals not checked"] += 1
+        if not any(facts.name for facts in seen):
+            report.unchecked["dialogues without a service prompt: the agent's name not checked"] += 1
         return report
 
 

@@ -1,4 +1,8 @@
-"""What the agent of a dialogue claims, held against its prompt: totals, prices, times, numbers, names, items."""
+"""What the agent of a dialogue claims, held against its prompt: prices, times, numbers, names, goods, discounts.
+
+Each claim has to be licensed by the prompt. What the user says licenses names and numbers that are repeated, and the
+money that is paid; no price, no hours and no goods. A "yes" to the user's question claims what it asks.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +12,56 @@ from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
-from fisherprep.speech.script_sums import OrderLine, candidate_sums, order_cents
+from fisherprep.speech.prompt_hours import same_time
+from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
+from fisherprep.speech.script_hours import Claim, wrong_times
+from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_priced
+from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
-_TOTAL = re.compile(
-    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|makes it|brings it)\b",
-    re.IGNORECASE,
-)
-_CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference)\b", re.IGNORECASE)
-_PRICED = re.compile(r"\b(?:is|are|costs?|for)\b|'s\b|'re\b", re.IGNORECASE)
-_NOT_SOLD = re.compile(
-    r"n't\b|\b(?:no|not|never|none|nothing|sorry|afraid|unfortunately|out of|sold out|gone|ran out|without|instead|"
-    r"cannot|anymore|tomorrow|nuts? in)\b",
-    re.IGNORECASE,
-)
 _OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy]ou're speaking with)\s+([A-Z][a-z]+)")
 _CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+)*)")
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
-_WANTED = re.compile(
-    r"\b(?:(?:can|could|may) (?:i|we) (?:get|have|order)|i(?:'d| would) like|i'll (?:have|take|get)|i want|give me)\s+"
-    r"(?:an?|one|two|three|some)\s+((?:[a-z'-]+\s?){1,4})",
+_DISCOUNTS = (
+    ("half price", re.compile(r"\bhalf[ -](?:off|price)\b|\bfifty percent\b", re.IGNORECASE),
+     r"\bhalf\b|\b50 ?(?:%|percent)"),
+    ("percent", re.compile(r"\bpercent\b|%", re.IGNORECASE), r"%|\bpercent\b"),
+    ("discount", re.compile(r"\bdiscount|\bon sale\b|\bspecial (?:price|deal|offer)\b|\bcoupon|"
+                            r"\bdollars? off\b", re.IGNORECASE),
+     r"discount|\bsale\b|\bspecial\b|%|\boff\b|coupon|half"),
+    ("two for one", re.compile(r"\b(?:buy (?:one|two|1|2|an?)\b.*\bget|two for one|2 for 1|bogo|"
+                               r"second one)\b.*", re.IGNORECASE),
+     r"\bget\b|for one|\bsecond\b|free"),
+    ("free", re.compile(
+        r"\b(?:for free|free of charge|no (?:extra )?charge|on the house|complimentary|at no cost|on us|"
+        r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
+        r"for you|of (?!charge)))|"
+        r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
+        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0(?:\.00)?(?![.\d])|no cost|come with|"
+                        r"comes with|warranty"),
+)  # fmt: skip
+"""What is claimed, how it is said, and what a prompt that gives it holds."""
+_DOLLARS_AND = re.compile(
+    r"(\w+) dollars? ((?:ten|\w+teen|eleven|twelve|(?:twen|thir|for|fif|six|seven|eigh|"
+    r"nine)ty)\b)(?![\w-]* (?:dollar|cent|more))",
     re.IGNORECASE,
 )
-_NOT_IN_A_NAME = frozenset(
-    {"please", "to", "with", "and", "or", "for", "if", "that", "too", "also", "as", "well", "then", "instead", "thanks"}
-    | {"thank", "from", "in", "on", "at", "my", "but", "the", "now"}
+"""An amount whose cents follow the word dollar: "a dollar seventy-five"."""
+_REMEDY = re.compile(r"\b(?:wrong|again|mistake|apolog\w*|complain\w*|replace\w*)\b", re.IGNORECASE)
+"""What a prompt gives for free when something went wrong."""
+_LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
+
+_COMMON = frozenset(
+    """
+    free half price charge with this that your they from have when extra percent today will then discount about off all
+    each every
+    """.split()  # noqa: SIM905
 )
-_SENTENCE = re.compile(r"(?<=[.?!])\s+(?!\d)")
 
 
 def says_total(text: str) -> bool:
     """Whether a line says what something comes to."""
-    return any(_TOTAL.search(s) and any(h.values(MONEY) for h in hear(s)) for s in _SENTENCE.split(text))
+    return any(TOTAL.search(s) and any(h.values(MONEY) for h in hear(s)) for s in SENTENCE.split(text))
 
 
 @dataclass(frozen=True)
@@ -53,24 +75,30 @@ class Violation:
     fix: str
 
 
+def _stems(text: str) -> set[str]:
+    """The beginnings of a text's words, without the commonest."""
+    return {w[:5] for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 3 and w not in _COMMON}
+
+
 def short(text: str) -> str:
     """A text as it fits into a message."""
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-@dataclass
 class Claims:
     """One dialogue under one prompt."""
 
-    script: Script
-    facts: PromptFacts
-    agent: str
-    offers: frozenset[str]
-    orders: Mapping[int, tuple[OrderLine, ...]]
-
-    def __post_init__(self) -> None:
-        users = [line.text for line in self.script.lines if line.role != self.agent]
-        self.user_money = all_values(users, MONEY)
+    def __init__(
+        self,
+        script: Script,
+        facts: PromptFacts,
+        agent: str,
+        offers: frozenset[str],
+        orders: Mapping[int, tuple[OrderLine, ...]],
+    ) -> None:
+        self.script, self.facts, self.agent, self.offers, self.orders = script, facts, agent, offers, orders
+        self.prices = Prices(script, facts, agent, orders)
+        users = [line.text for line in script.lines if line.role != agent]
         self.user_clocks = all_values(users, CLOCK)
         self.user_numbers = all_values(users, NUMBER)
         self.user_digits = {str(v) for u in users for h in hear(u) for k, v in h.readings if k == DIGITS}
@@ -78,19 +106,35 @@ class Claims:
         self.found: list[Violation] = []
 
     def violations(self) -> list[Violation]:
+        """All of the dialogue, in the order of its lines."""
         for index, line in enumerate(self.script.lines):
             if line.role == self.agent:
                 self._check_order(index, line)
-                self._check_numbers(index, line)
+                self._check_amounts(index, line)
                 self._check_names(line)
-                self._check_items(index, line)
+                if self.facts.name:  # nothing is sold, and nothing open, outside of a service prompt
+                    self._check_hours(index, line)
+                    self._check_discounts(index, line)
+                    self._check_known_goods(line)
+                    self._check_goods(index, line)
         return self.found
 
     def _add(self, reason: str, line: ScriptLine, found: str, expected: str, fix: str = "") -> None:
         fix = fix or "take it from the prompt, or write it there"
-        self.found.append(Violation(reason, line.number, short(found), short(expected), fix))
+        violation = Violation(reason, line.number, short(found), short(expected), fix)
+        if not any(v.reason == reason and v.line == line.number for v in self.found):
+            self.found.append(violation)
 
-    # -- totals --------------------------------------------------------------------------------------------------
+    def _before(self, index: int) -> str:
+        """What the user said just before, backchannels left out."""
+        for line in reversed(self.script.lines[:index]):
+            if line.role == self.agent and line.kind != "backchannel":
+                return ""
+            if line.role != self.agent and line.kind != "backchannel":
+                return line.text
+        return ""
+
+    # -- numbers -------------------------------------------------------------------------------------------------
 
     def _check_order(self, index: int, line: ScriptLine) -> None:
         """Where it is known what was ordered: every item is on the menu, and the total is theirs."""
@@ -106,132 +150,138 @@ class Claims:
             told = f"{line.text} (ordered: {', '.join(map(str, order))})"
             self._add("wrong_total", line, told, f"${cents / 100:.2f}", "add up the prompt's prices")
 
-    def _sums(self, index: int) -> set[int]:
-        """What the amounts of a line may come to."""
-        if not self.facts.offers:
-            return set()
-        texts = [li.text for li in self.script.lines[: index + 1]]
-        sums = candidate_sums(texts, self.facts)
-        if isinstance(ordered := order_cents(self.orders.get(index, ()), self.facts), int):
-            sums.add(ordered)
-        return sums | {s - d for s in sums for d in self.facts.discounts if s > d}
-
-    def _check_numbers(self, index: int, line: ScriptLine) -> None:
-        sums: set[int] | None = None
-        for sentence in _SENTENCE.split(line.text):
+    def _check_amounts(self, index: int, line: ScriptLine) -> None:
+        earlier = ""
+        for sentence in SENTENCE.split(line.text):
             unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
+            unnamed = _DOLLARS_AND.sub(r"\1 \2", re.sub(r"\ba (?=dollar|buck)", "one ", unnamed))
+            for reason, heard, expected in self.prices.wrong(index, unnamed, earlier):
+                if not self._given_otherwise(heard, unnamed):
+                    self._add(reason, line, f"{heard.text!r} in: {sentence}", expected)
             for heard in hear(unnamed):  # "Two Rivers Coffee" counts nothing
-                if not self._is_price_of_it(heard, unnamed):
-                    self._add("wrong_price", line, f"{heard.text!r} in: {sentence}", "the price of what is named")
+                if cents_of(heard, True) and (TOTAL.search(unnamed) or is_priced(unnamed, heard)):
                     continue
-                if self._given(heard, sentence):
+                if (
+                    self._counts_item(heard, unnamed)
+                    or self.prices.is_change(index, unnamed, heard)
+                    or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
+                ):
                     continue
-                if heard.values(MONEY):
-                    sums = self._sums(index) if sums is None else sums
-                    if not self._adds_up(heard, sentence, sums):
-                        self._refuse_amount(line, heard, sentence)
-                elif not self._is_change_or_count(index, heard):
+                if not heard.values(MONEY) and not self._given(heard) and not self._is_count(heard):
                     kind = "invented_time" if heard.values(CLOCK) else "invented_number"
                     self._add(kind, line, f"{heard.text!r} in: {sentence}", "what the prompt gives, or the user said")
+            earlier = sentence
+            for match in _LONG.finditer(unnamed):
+                if match[1].lower() not in self.facts.words | self.user_words and self.facts.name:
+                    self._add("invented_number", line, f"{match[0]!r} in: {sentence}", "a time that the prompt gives")
+        if agreed := self.prices.agreed_wrong(index):
+            self._add("wrong_price", line, f"yes to {agreed[0].text!r} in: {agreed[1]}", "the price of what is named")
 
-    def _is_price_of_it(self, heard: Heard, sentence: str) -> bool:
-        """False where a sentence names one item and one amount, which is not the item's ("the scone is two ten")."""
-        cents = heard.values(MONEY)
-        is_time = any(self._same_time(minutes) for minutes in heard.values(CLOCK))
-        if not cents or is_time or _TOTAL.search(sentence) or _CHANGE.search(sentence):
-            return True
-        named = {item for item, _, _ in mentions(sentence, self.facts.offers)}
-        amounts = [other for other in hear(sentence) if other.values(MONEY)]
-        if len(named) != 1 or len(amounts) != 1 or not _PRICED.search(sentence):
-            return True
-        counts = {1, *all_values([sentence], NUMBER)} - {0}
-        return any(c == price * n for c in cents for price in self.facts.offers[min(named)].values() for n in counts)
-
-    def _given(self, heard: Heard, sentence: str) -> bool:
-        """Whether the prompt or the user has it, in one of its readings."""
-        facts = self.facts
-        if _TOTAL.search(sentence) and heard.values(MONEY) and facts.offers:
-            return False  # a total has to add up, even where the amount is somebody's price
-        return any(
-            (kind == MONEY and (value in facts.money or value in self.user_money))
-            or (kind == CLOCK and self._same_time(int(value)))
-            or (kind == NUMBER and (value in (0, 1) or value in facts.numbers or value in self.user_numbers))
-            or (kind == DIGITS and (str(value) in facts.digits or value in self.user_digits))
-            for kind, value in heard.readings
-        )
-
-    def _same_time(self, minutes: int) -> bool:
-        """A time without its half of the day fits either."""
-        known = self.facts.clocks | self.user_clocks
-        return minutes in known or (minutes < 720 and minutes + 720 in known)
-
-    def _adds_up(self, heard: Heard, sentence: str, sums: set[int]) -> bool:
-        if not self.facts.offers:
+    def _given_otherwise(self, heard: Heard, sentence: str) -> bool:
+        """Whether what may be an amount is a time, a count or digits that the prompt or the user gives."""
+        if heard.text.startswith("$") or re.search(r"dollar|cent|buck", heard.text) or TOTAL.search(sentence):
             return False
-        paid = self.user_money | {100 * n for n in self.user_numbers if n <= 500} | self.facts.discounts
-        return any(
-            value in sums or (_CHANGE.search(sentence) and any(p - value in sums for p in paid))
-            for value in heard.values(MONEY)
-        )
+        return any(kind != MONEY and self._is_known(kind, value) for kind, value in heard.readings if kind != NUMBER)
 
-    def _refuse_amount(self, line: ScriptLine, heard: Heard, sentence: str) -> None:
-        if _TOTAL.search(sentence):
-            expected = "a sum of the prompt's prices for what was mentioned"
-            self._add("wrong_total", line, f"{heard.text!r} in: {sentence}", expected, "add up the prompt's prices")
-        elif heard.values(CLOCK) and not heard.values(NUMBER):
-            self._add("invented_time", line, f"{heard.text!r} in: {sentence}", "a time of the prompt")
-        else:
-            self._add("wrong_price", line, f"{heard.text!r} in: {sentence}", "a price of the prompt, or a sum of such")
+    def _given(self, heard: Heard) -> bool:
+        """Whether the prompt or the user has it, in one of its readings."""
+        return any(self._is_known(kind, value) for kind, value in heard.readings)
 
-    def _is_change_or_count(self, index: int, heard: Heard) -> bool:
+    def _is_known(self, kind: str, value: int | str) -> bool:
+        if kind == CLOCK:
+            return any(same_time(int(value), known) for known in self.facts.clocks | self.user_clocks)
+        if kind == DIGITS:
+            return str(value) in self.facts.digits or str(value) in self.user_digits
+        return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
+
+    def _counts_item(self, heard: Heard, sentence: str) -> bool:
+        """Whether a small number stands before an item: "two large lattes"; the total says whether it is right."""
+        after = " ".join(sentence[heard.end :].split()[:3])
+        return any(1 <= n <= 12 for n in heard.values(NUMBER)) and bool(self.facts.named(after))
+
+    def _is_count(self, heard: Heard) -> bool:
         counts = {line.count for order in self.orders.values() for line in order}
         dollars = {money // 100 for money in self.facts.money if money % 100 == 0}
-        return any(value in counts or value in dollars for value in heard.values(NUMBER))
+        dozen = {12} if "dozen" in self.user_words else set()
+        return any(value in counts | dollars | dozen for value in heard.values(NUMBER))
 
-    # -- names and items -----------------------------------------------------------------------------------------
+    # -- names, hours, discounts -------------------------------------------------------------------------------------
 
     def _check_names(self, line: ScriptLine) -> None:
         own = {part.lower() for part in self.facts.name.split()}
         for match in _OWN_NAME.finditer(line.text):
             if own and match[1].lower() not in own:
                 self._add("wrong_name", line, line.text, f"the agent's name, {self.facts.name}")
+        days = self.facts.hours.open_days | self.facts.hours.closed_days
         for match in _CAPITAL.finditer(line.text):
             word = match[1].lower().removesuffix("'s")
-            if word not in _ALWAYS and word not in self.facts.words and word not in self.user_words:
+            given = {word, word.removesuffix("s")} & days
+            if word not in _ALWAYS and word not in self.facts.words and word not in self.user_words and not given:
                 self._add(
                     "invented_name", line, f"{match[1]!r} in: {line.text}", "names that the prompt or the user gives"
                 )
 
-    def _check_items(self, index: int, line: ScriptLine) -> None:
-        if not self.facts.name:  # nothing is sold outside of a service prompt
-            return
-        for sentence in _SENTENCE.split(line.text):
-            if _NOT_SOLD.search(sentence):
+    def _check_hours(self, index: int, line: ScriptLine) -> None:
+        asked = self._before(index)
+        agreed = bool(asked) and agrees(line.text) and line.kind != "backchannel"
+        for number, sentence in enumerate(SENTENCE.split(line.text)):
+            claim = Claim(sentence, asked, agreed and number == 0)
+            for found, expected in wrong_times(claim, self.facts):
+                self._add("invented_time", line, f"{found!r} in: {sentence}", expected)
+
+    def _check_discounts(self, index: int, line: ScriptLine) -> None:
+        """A discount, and what it is on, is the prompt's."""
+        said_so_far = " ".join(li.text for li in self.script.lines[max(0, index - 4) : index + 1])
+        talk, sorry = _stems(said_so_far), re.search(r"sorry|apolog|mistake|our fault", said_so_far, re.IGNORECASE)
+        for sentence in SENTENCE.split(line.text):
+            if refuses(sentence):
+                continue
+            for what, said, given in _DISCOUNTS:
+                if not said.search(sentence):
+                    continue
+                sources = [s for s in self.facts.sentences if re.search(given, s, re.IGNORECASE)]
+                if not any(_stems(source) & talk or (_REMEDY.search(source) and sorry) for source in sources):
+                    self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
+
+    # -- goods -------------------------------------------------------------------------------------------------------
+
+    def _check_known_goods(self, line: ScriptLine) -> None:
+        """What the domain sells somewhere, or the prompt calls sold out."""
+        for sentence in SENTENCE.split(line.text):
+            if refuses(sentence) or "tomorrow" in sentence.lower():
                 continue
             for item, _, _ in mentions(sentence, self.offers | self.facts.sold_out | set(self.facts.offers)):
                 if item in self.facts.sold_out:
                     self._add("sold_out", line, f"{item!r} in: {sentence}", "no sale of what is sold out")
                 elif item not in self.facts.offers and not mentions(self.facts.text, [item]):
                     self._add("off_menu", line, f"{item!r} in: {sentence}", "an item of the prompt")
-            if not _NOT_SOLD.search(line.text):
-                self._check_wanted(index, line, sentence)
 
-    def _check_wanted(self, index: int, line: ScriptLine, sentence: str) -> None:
-        """Something that the user asks for, the prompt does not know, and the agent repeats as if it were sold."""
-        before = next((li for li in reversed(self.script.lines[:index]) if li.role != self.agent), None)
-        for match in _WANTED.finditer(before.text if before and self.facts.offers else ""):
-            words: list[str] = []
-            for word in match[1].lower().split():
-                if word == "of":  # "a slice of banana bread": the bread is what is wanted
-                    words = []
-                    continue
-                if word in _NOT_IN_A_NAME:
-                    break
-                words.append(word.strip("'-"))
-            thing = words[-1] if words else ""
-            if (
-                len(thing) > 3
-                and thing not in self.facts.words
-                and re.search(rf"\b{re.escape(thing)}", sentence.lower())
-            ):
-                self._add("off_menu", line, f"{' '.join(words)!r} in: {sentence}", "an item of the prompt")
+    def _check_goods(self, index: int, line: ScriptLine) -> None:
+        """Whatever is named where goods are named."""
+        if not self.facts.offers:
+            return
+        for sentence in SENTENCE.split(line.text):
+            if not refuses(sentence):
+                for phrase in sold_by_agent(sentence):
+                    self._refuse_unknown(line, phrase, sentence)
+        asked = self._before(index)
+        if asked and agrees(line.text) and line.kind != "backchannel":
+            for sentence in SENTENCE.split(asked)[-2:]:
+                if not refuses(sentence):
+                    for phrase, _ in wanted_by_user(sentence):
+                        if not self._refused_later(index, phrase):
+                            self._refuse_unknown(line, phrase, f"{asked} - {line.text}")
+
+    def _refused_later(self, index: int, phrase: Phrase) -> bool:
+        """Whether the agent takes back its "sure"."""
+        later = [line.text for line in self.script.lines[index + 1 :] if line.role == self.agent]
+        return any(refuses(text) and set(phrase.words[-1:]) & vocabulary(text) for text in later)
+
+    def _refuse_unknown(self, line: ScriptLine, phrase: Phrase, sentence: str) -> None:
+        sizes = frozenset(size for sizes in self.facts.offers.values() for size in sizes)
+        head = vocabulary(" ".join(phrase.words[-1:]))
+        sold = {word for item in self.facts.offers for word in vocabulary(item)}
+        if any(phrase.text in gone or (head & vocabulary(gone) and not head & sold) for gone in self.facts.sold_out):
+            self._add("sold_out", line, f"{phrase.text!r} in: {sentence}", "no sale of what is sold out")
+        elif not is_given(phrase, self.facts, sizes):
+            self._add("off_menu", line, f"{phrase.text!r} in: {sentence}", "goods that the prompt gives")

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from fisherprep.speech.dialogues import Dialogue
+from fisherprep.speech.planned import Dialogue
 from fisherprep.workfolder import check_id
 
 _MARKS = {"turn": "", "backchannel": " (backchannel)", "interruption": " (interrupts)", "pause": " (pause)"}

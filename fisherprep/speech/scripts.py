@@ -42,6 +42,7 @@ SERVICE_FORM = re.compile(
     r"You work for (?P<company>.+?) which is (?:an? )?(?P<business>.+?) and your name is (?P<name>[^.]+?)\.(?: |$)"
 )
 """The start of a service prompt."""
+_HOLE = re.compile(r"\{[^{}]*\}")
 _FOLDERS = ("train", "valid", "test")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -211,11 +212,27 @@ class _Parser:
         self.prompt = " ".join(prompt.text.split())
         if not self.prompt and not self.problems:
             self._refuse(prompt.number, "no prompt", "'Prompt: You work for ...'", "write the role prompt first")
+        self._check_prompt(prompt.number)
         lines = [self._line(u) for u in utterances]
         missing = sorted(set(self.roles.values()) - {line.role for line in lines})
         if missing and not self.problems:
             self._refuse(prompt.number, f"no line of {missing[0]}", "lines of both roles", "write both sides")
         return lines
+
+    def _check_prompt(self, number: int) -> None:
+        """As a recording's prompt; and no place is left open."""
+        from fisherprep.corpus.problems import BadInput
+        from fisherprep.corpus.recordings.about import prompt_text
+
+        if not self.prompt:
+            return
+        if hole := _HOLE.search(self.prompt):
+            self._refuse(number, hole[0], "a prompt that is filled in", "write the value in its place")
+            return
+        try:
+            prompt_text(self.prompt)
+        except BadInput as err:
+            self._refuse(number, err.found, err.expected, err.fix)
 
     def _line(self, utterance: _Paragraph) -> ScriptLine:
         text = " ".join(utterance.text.split())

@@ -22,7 +22,8 @@ from fisherprep.manifest import Manifest
 from fisherprep.schema import CODEC_RATE_HZ, SIDES
 from fisherprep.speech.channel import wideband
 from fisherprep.speech.conditions import disturb
-from fisherprep.speech.dialogues import Dialogue, Planned, domain_of, plan_dialogues
+from fisherprep.speech.dialogues import domain_of, plan_dialogues
+from fisherprep.speech.planned import Dialogue, Planned
 from fisherprep.speech.rows import alignment_row, conversation_row, persona_row, turn_row, words_rows
 from fisherprep.speech.timeline import Line, render
 from fisherprep.speech.timing import Timing, read_timing

@@ -115,13 +115,21 @@ def read_timing(path: Path) -> Timing:
     if not isinstance(found, int) or found < MIN_TRANSFERS:
         raise ValueError(f"{path}: transfers: found {found}, expected at least {MIN_TRANSFERS}; measure more calls")
     default = Timing()
-    return Timing(
+    timing = Timing(
         transfer_s=_read(path, data, "transfers", -30.0, 30.0, ()),
         pause_s=_read(path, data, "pauses", JOIN_S, 60.0, default.pause_s),
         interruption_s=_read(path, data, "interruptions", 0.0, 30.0, default.interruption_s),
         backchannel_place=_read(path, data, "backchannel_places", 0.0, 1.0, default.backchannel_place),
         source=f"measured on {data.get('dataset')}",
     )
+    definitions = data.get("definitions")
+    join_s = definitions.get("join_s") if isinstance(definitions, dict) else None
+    if join_s != JOIN_S:
+        raise ValueError(
+            f"{path}: definitions.join_s: found {join_s!r}, expected {JOIN_S}, the shortest pause here; "
+            "measure again with `fisherprep timing WORK`"
+        )
+    return timing
 
 
 def _read(path: Path, data: dict[str, Any], key: str, low: float, high: float, default: Quantiles) -> Quantiles:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fisherprep.corpus.call import read_bytes
 from fisherprep.corpus.candidates import SourceFile
 from fisherprep.corpus.problems import BadInput, problem, quoted, text_lines
-from fisherprep.corpus.recordings.transcript import parse_json, read_bytes
+from fisherprep.corpus.recordings.transcript import parse_json
 from fisherprep.schema import SIDES
 
 AGENTS = {"left": "a", "right": "b", "a": "a", "b": "b"}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fisherprep.corpus.audio import Audio
-from fisherprep.corpus.call import FIX_FILE, MAX_TRANSCRIPT_BYTES, Refusals, Told
+from fisherprep.corpus.call import Refusals, Told, read_bytes
 from fisherprep.corpus.candidates import SourceFile
 from fisherprep.corpus.problems import BadInput, text_lines
 from fisherprep.corpus.recordings.untimed import place_lines, read_lines
-from fisherprep.corpus.recordings.words import Turns, items_of, turns_of
+from fisherprep.corpus.recordings.words import Turns, items_of, refuse_milliseconds, turns_of
 from fisherprep.corpus.transcript import UNKNOWN, parse_transcript, place_turns
 
 
@@ -39,28 +39,12 @@ def _read(source: SourceFile, audio: Audio) -> Turns:
     if source.relative.lower().endswith(".json"):
         return turns_of(items_of(parse_json(raw)), audio.duration_s)
     timed = parse_transcript(raw)
+    refuse_milliseconds([(u.start_s, u.end_s) for u in timed.utterances], audio.duration_s)
     untimed, odd = ([], []) if timed.utterances else read_lines(text_lines(raw))
     if untimed:
         return Turns(place_lines(untimed, audio.samples, audio.rate_hz), odd, Counter())
     turns, outside = place_turns(timed, audio.duration_s)
     return Turns(turns, [(str(n), err) for n, err in sorted([*timed.odd, *outside], key=lambda o: o[0])], Counter())
-
-
-def read_bytes(path: Path) -> bytes:
-    """A transcript's bytes.
-
-    Raises:
-        BadInput: it cannot be read, or is no transcript of one recording by its size.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_TRANSCRIPT_BYTES + 1)
-    except OSError as err:
-        found = err.strerror or str(err)
-        raise BadInput("unreadable_transcript", found, "a readable file", "check disk and permissions") from err
-    if len(raw) > MAX_TRANSCRIPT_BYTES:
-        raise BadInput("too_large", f"over {MAX_TRANSCRIPT_BYTES} bytes", "a transcript of one recording", FIX_FILE)
-    return raw
 
 
 def parse_json(raw: bytes) -> Any:

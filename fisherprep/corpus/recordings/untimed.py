@@ -11,6 +11,7 @@ Legend: m lines, n stretches, both of one side.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,6 +39,8 @@ PAUSE_COST_PER_S = 4.0
 
 _FIX = "write START END before each line's side, in seconds"
 _LINE = re.compile(r"\s*([ABab])\s*:(.*)")
+_NAMED = re.compile(r"\s*(?:[\d.,:]+\s+[\d.,:]+\s+)?([A-Za-z][\w .-]{0,30}):")
+"""A line of another speaker, with times or without."""
 
 
 class Line(NamedTuple):
@@ -50,8 +53,13 @@ class Line(NamedTuple):
 
 
 def read_lines(lines: Sequence[str]) -> tuple[list[Line], list[tuple[str, BadInput]]]:
-    """The lines that are ``A: text`` or ``B: text``, and what is wrong with the others by number."""
+    """The lines that are ``A: text`` or ``B: text``, and what is wrong with the others by number.
+
+    Raises:
+        BadInput: lines begin with other names than A and B.
+    """
     read, odd = [], []
+    names: Counter[str] = Counter()
     for number, line in enumerate(lines, start=1):
         match = _LINE.fullmatch(line) if len(line) <= MAX_LINE_CHARS else None
         if match:
@@ -59,6 +67,12 @@ def read_lines(lines: Sequence[str]) -> tuple[list[Line], list[tuple[str, BadInp
         elif line.strip() and not line.strip().startswith("#"):
             err = BadInput("bad_line", quoted(line), "A: text, B: text, a comment (#) or nothing", "mend the line")
             odd.append((str(number), err))
+            if name := _NAMED.match(line):
+                names[name[1].strip()] += 1
+    if sum(names.values()) > max(1, len(read) // 10):
+        found = ", ".join(f"{name!r} ({count} lines)" for name, count in names.most_common(4))
+        fix = "write A: before the lines of the left channel and B: before those of the right channel"
+        raise BadInput("unknown_speakers", quoted(found), "A: text and B: text", fix)
     return read, odd
 
 

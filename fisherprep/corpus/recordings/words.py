@@ -31,6 +31,8 @@ TURN_PAUSE_S = 0.5
 MAX_SWAPPED_S = 2.0
 """The longest word whose end may stand before its start; a longer span is an error in one of the times."""
 MAX_ITEM_CHARS = 200
+MAX_STRAYS, MAX_STRAY_SHARE = 2, 0.1
+"""Of items, and as a share, those whose speaker is neither side's; more are a side under another name."""
 NOT_SPOKEN = "items without a spoken word"
 """Counter: punctuation, noises and other marks, which are left out."""
 
@@ -108,7 +110,8 @@ def turns_of(items: Sequence[Item], duration_s: float) -> Turns:
     """
     odd: list[tuple[str, BadInput]] = []
     counts: Counter[str] = Counter()
-    sides = _sides({item.label for item in items if isinstance(item.label, str)})
+    sides = _sides(Counter(item.label for item in items if isinstance(item.label, str)))
+    refuse_milliseconds([(i.start, i.end) for i in items if _is_number(i.start) and _is_number(i.end)], duration_s)
     words: dict[str, list[_Word]] = defaultdict(list)
     seen: dict[tuple[Any, ...], str] = {}
     for item in items:
@@ -125,13 +128,40 @@ def turns_of(items: Sequence[Item], duration_s: float) -> Turns:
     return Turns(sorted(turns, key=lambda t: (t.start_s, t.end_s, t.side)), _shortened(odd), +counts)
 
 
-def _sides(labels: set[str]) -> dict[str, str]:
-    """Label -> side. Beside `MAIN`, one label of any name is the other side's, as moshi-finetune has it."""
+def _sides(labels: Counter[str]) -> dict[str, str]:
+    """Label -> side. Beside `MAIN`, the other label, of any name, is the other side's, as moshi-finetune has it.
+
+    Raises:
+        BadInput: labels without a side have more than a few of the items, so that a side would be lost.
+    """
     sides = {label: _LABELS[label.strip().upper()] for label in labels if label.strip().upper() in _LABELS}
-    others = labels - sides.keys()
-    if MAIN in labels and len(others) == 1 and "b" not in sides.values():
-        sides[others.pop()] = "b"
+    others = [label for label, _ in labels.most_common() if label not in sides]
+    rest = sum(labels[label] for label in others[1:])
+    if MAIN in labels and others and "b" not in sides.values() and labels[others[0]] > 2 * rest:
+        sides[others[0]] = "b"
+        others = others[1:]
+    if sum(labels[label] for label in others) > max(MAX_STRAYS, MAX_STRAY_SHARE * labels.total()):
+        found = ", ".join(f"{label!r} ({labels[label]} items)" for label in labels if label in others or label in sides)
+        fix = "rename the speaker of the left channel to A and that of the right channel to B, or mend stray labels"
+        raise BadInput("unknown_speakers", quoted(found), f"A and B; left and right; {MAIN} and one other label", fix)
     return sides
+
+
+def refuse_milliseconds(times: Sequence[tuple[float, float]], duration_s: float) -> None:
+    """Most times lie past the end of the audio, and would fit as milliseconds.
+
+    Args:
+        times: starts and ends as the file has them.
+        duration_s: length of the decoded audio.
+
+    Raises:
+        BadInput: so it is.
+    """
+    past = sum(start >= duration_s for start, _ in times)
+    last = max((max(span) for span in times), default=0.0)
+    if past > len(times) / 2 and 0.05 * duration_s < last / 1000 <= duration_s + MAX_SWAPPED_S:
+        found = f"times up to {last:g}, in {duration_s:.2f} s of audio"
+        raise BadInput("times_in_ms", found, "times in seconds", "divide all times by 1000")
 
 
 def _checked(item: Item, sides: Mapping[str, str], duration_s: float) -> _Word:

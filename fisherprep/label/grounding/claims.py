@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fisherprep.label.grounding.clauses import NEUTRAL, OTHER, OWN, Clause, clauses
-from fisherprep.label.grounding.evidence import Said
-from fisherprep.label.grounding.lexicon import (
-    BEING,
-    BROADER,
-    IRREGULAR_PAST,
-    KIN,
-    LIKINGS,
-    LOCATING,
-    MEN,
-    OTHERS,
-    PLACE_VERBS,
-    SAME_NAMES,
-    SOFT,
-    VISIT,
-    WOMEN,
-    word_set,
-)
+from fisherprep.label.grounding.bindings import LOCATING, PLACE_VERBS, VISIT
+from fisherprep.label.grounding.clauses import Clause, clauses
+from fisherprep.label.grounding.lexicon import BEING, IRREGULAR_PAST, KIN, OTHERS, THIRD_VERBS, word_set
 from fisherprep.label.grounding.numbers import Run, runs
-from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
-from fisherprep.label.grounding.wording import any_proves, cased_tokens, is_light, proves, stem, tokens
+from fisherprep.label.grounding.subjects import OTHER, OWN
+from fisherprep.label.grounding.wording import cased_tokens, is_light, stem, tokens
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
+_BEFORE_OBJECTS = word_set(
+    "to for with from of by on at around near like without raised wanted asked helped called keep"
+)
+_NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
-_UNITS = word_set("year month week day hour minute time mile dollar percent old age cent pound foot")
+UNITS = frozenset(
+    form
+    for word in [
+        "year",
+        "month",
+        "week",
+        "day",
+        "hour",
+        "minute",
+        "time",
+        "mile",
+        "dollar",
+        "percent",
+        "old",
+        "age",
+        "cent",
+        "pound",
+        "foot",
+    ]
+    for form in (word, stem(word), stem(word + "s"))
+)
 _PAST_MARKS = word_set("used was were did had former formerly previously once past until before")
 
 
@@ -81,7 +90,7 @@ class Claim:
 def read_claim(text: str) -> Claim:
     """A sentence in the second person as a claim; the first word is never a name."""
     cased = cased_tokens(text)
-    words = [_TO_FIRST_PERSON.get(word, word) for word in tokens(text)]
+    words = _in_first_person(tokens(text))
     names = _names(cased)
     counted = {at for run in runs(words) for at in range(run.start, run.end)}
     name_words = {name.word for name in names}
@@ -94,12 +103,45 @@ def read_claim(text: str) -> Claim:
     names += [Name(word, place=True) for word in places if word in hard]
     return Claim(
         words=tuple(words),
-        clauses=tuple(clauses(words)),
+        clauses=tuple(part for clause in clauses(words) for part in _undertaken(clause)),
         names=tuple(names),
-        numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or _counts(words, run)),
+        numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or counts(words, run)),
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
         single=tuple(_single(words)),
     )
+
+
+def _in_first_person(words: Sequence[str]) -> list[str]:
+    """``your brother told you`` as "my brother told me"; "no longer" as "not anymore"; a driver's license is one."""
+    turned = []
+    for at, word in enumerate(words):
+        before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
+        if word == "you" and at and (_takes_object(before) or not after):
+            turned.append("me")
+        elif (word, after) == ("no", "longer"):
+            turned.append("not")
+        elif (before, word) == ("no", "longer"):
+            turned.append("anymore")
+        elif (word == "driver" and after == "'s" and words[at + 2 : at + 3] == ["license"]) or (
+            word == "'s" and before == "driver" and after == "license"
+        ):
+            continue
+        else:
+            turned.append(_TO_FIRST_PERSON.get(word, word))
+    return turned
+
+
+def _undertaken(clause: Clause) -> Iterable[Clause]:
+    """``my mother taught me | to cook``: the cooking is the speaker's."""
+    for at, pair in enumerate(itertools.pairwise(clause.words)):
+        if clause.subject == OTHER and pair == ("me", "to") and "taught" in clause.words:
+            return (replace(clause, words=clause.words[: at + 1]), Clause(clause.words[at + 1 :], OWN))
+    return (clause,)
+
+
+def _takes_object(word: str) -> bool:
+    """Whether "you" after this word is an object."""
+    return word in _BEFORE_OBJECTS or word in IRREGULAR_PAST or (word in THIRD_VERBS and word not in BEING | _NO_OBJECT)
 
 
 def _firm(words: Sequence[str], at: int) -> bool:
@@ -107,12 +149,20 @@ def _firm(words: Sequence[str], at: int) -> bool:
     before = words[at - 1] if at else ""
     if words[at] == "back":
         return before == "my"
+    if words[at] in ("part", "time", "full"):
+        return words[at : at + 2] in (["part", "time"], ["full", "time"]) or before in ("part", "full")
+    if words[at] == "new":
+        return True
+    if words[at] == "once":
+        return at == len(words) - 1
+    if words[at] == "grown":
+        return before in ("are", "is")
     if words[at] in ("work", "home"):
         return before in ("at", "from")
-    return words[at] in _SPANS and before in _EVERY
+    return words[at] in SPANS and before in _EVERY
 
 
-_SPANS = word_set("day week month year hour night")
+SPANS = word_set("day week month year hour night")
 _EVERY = word_set("every each a an per last next")
 
 
@@ -144,156 +194,20 @@ def _single(words: Sequence[str]) -> Iterable[str]:
     """Nouns that "a" counts: in "a little boy" both words, for want of a parser."""
     for at, word in enumerate(words):
         if word in ("a", "an"):
-            yield from _counts(words, Run(at, at + 1, frozenset()))
+            yield from counts(words, Run(at, at + 1, frozenset()))
 
 
 def _number(words: Sequence[str], run: Run) -> Number:
     money = words[run.start].startswith("$")
-    return Number(run.values, () if money else tuple(_counts(words, run)))
+    return Number(run.values, () if money else tuple(counts(words, run)))
 
 
-def _counts(words: Sequence[str], run: Run) -> list[str]:
+def counts(words: Sequence[str], run: Run) -> list[str]:
     """The words that a number counts: those of the three after it that mean something, up to a conjunction."""
     counted = []
     for word in words[run.end : run.end + 3]:
         if word in ("and", "or", "but", "i", "with", "in", "at", "for", "that", "who", "because", "of", "we", "so"):
             break
-        if stem(word) in _UNITS or not is_light(word):
+        if stem(word) in UNITS or not is_light(word):
             counted.append(word)
     return counted
-
-
-def unsaid(claim: Claim, said: Said) -> str | None:
-    """The rule that a fact breaks by claiming what was not said."""
-    words = said.words
-    if not all(_number_said(number, said) for number in claim.numbers):
-        return "number_not_said"
-    if any(_is_one_of_several(noun, said) for noun in claim.single):
-        return "number_not_said"
-    confirmed = [word for question in said.questions if question.answer for word in question.words]
-    for name in claim.names:
-        if not name_said(name.word, words) and not name_said(name.word, confirmed):
-            return "place_not_said" if name.place else "name_not_said"
-    asked = [word for question in said.questions for word in question.turn]
-    needed = claim.hard or (() if claim.names or claim.numbers else _light_content(claim))
-    unproved = [word for word in needed if not any_proves(words, word)]
-    unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
-    agreed = any(question.answer is not None for question in said.questions)
-    proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
-    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], said)):
-        return "not_supported"
-    if not _supported(claim, said):
-        return "not_supported"
-    if len(unproved) == len(needed) and not claim.names and not claim.numbers:
-        return None if agreed and needed else "not_supported"
-    return None
-
-
-def _stood_for(word: str, said: Said) -> bool:
-    """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
-    if not any_proves(said.context, word) or word in _SPANS:
-        return False
-    if word in MEN | WOMEN and not (MEN | WOMEN).isdisjoint(said.words):
-        return False
-    kinds = [special for special in BROADER.values() if stem(word) in special]
-    return not any(stem(other) in special for special in kinds for other in said.words)
-
-
-def _lightly_said(word: str, said: Said) -> bool:
-    """Whether a light verb was said in a verb's place ("does soccer": plays)."""
-    return not LIGHT_FOR.get(stem(word), frozenset()).isdisjoint(map(stem, said.words))
-
-
-def _supported(claim: Claim, said: Said) -> bool:
-    """Whether each verb that says much of the speaker was said of the speaker, in that word or another."""
-    own = [clause for clause in said.clauses if clause.subject != OTHER]
-    near = [
-        clause
-        for clause, after in itertools.zip_longest(own, own[1:])
-        if _speaks_of(clause, claim) or (after and after.words[0] == "and" and _speaks_of(after, claim))
-    ] or own
-    elliptic = any(clause.subject == NEUTRAL for clause in near)
-    words = {form for clause in near for word in clause.words for form in (word, stem(word))}
-    words |= {"hate" for clause in near if clause.disliked}
-    words |= {stem(word) for question in said.questions for word in question.words}
-    for clause in claim.clauses:
-        if clause.subject == OTHER:
-            continue
-        verbs = [
-            "want" if pair in _WISHES else stem(pair[1])
-            for pair in itertools.pairwise(("", *clause.words))
-            if pair[1] != "work" or (pair[0] == "i" and not elliptic)
-        ]
-        liked = any(verb in LIKINGS for verb in verbs) and not any(clause.subject == OWN for clause in near)
-        if liked and claim.hard and words.isdisjoint(PLEASING):
-            return False
-        if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
-            return False
-    return True
-
-
-def _speaks_of(clause: Clause, claim: Claim) -> bool:
-    return "one" in clause.words or any(any_proves(clause.words, word) for word in claim.hard)
-
-
-_WISHES = {("would", "like"), ("would", "love"), ("'d", "like"), ("'d", "love")}
-
-
-def _light_content(claim: Claim) -> tuple[str, ...]:
-    """What a fact of light words alone rests on: those that are not mere grammar."""
-    return tuple(word for word in claim.words if word in SOFT)
-
-
-def name_said(name: str, words: Iterable[str]) -> bool:
-    """Whether a name is among the words, perhaps in another of its forms (``TV``, television)."""
-    words = list(words)
-    if any(word == name or (stem(word) == stem(name)) for word in words):
-        return True
-    return any(name in group and not group.isdisjoint(words) for group in SAME_NAMES)
-
-
-def _number_said(number: Number, said: Said) -> bool:
-    """Whether the number was said, and counts the same thing there ("three kids, all boys": three boys)."""
-    found = [
-        (clause, run)
-        for clause in said.clauses
-        for run in runs(clause.words)
-        if not run.values.isdisjoint(number.values)
-    ]
-    if any(_same_count(number.counts, clause.words, run) for clause, run in found):
-        return True
-    if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
-        return True
-    return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
-
-
-def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
-    """Whether a number counts what the fact says; "she was fourteen" is an age."""
-    said = _counts(words, run)
-    if not claimed or any(proves(s, c) for s in said for c in claimed):
-        return True
-    age = run.start > 0 and words[run.start - 1] in BEING | {"under", "over"}
-    return not said and (not age or any(stem(word) in _UNITS for word in claimed))
-
-
-def _is_one_of_several(noun: str, said: Said) -> bool:
-    """Whether "a boy" is claimed where only "two boys" were spoken of."""
-    counts = [
-        run.values
-        for clause in said.clauses
-        for run in runs(clause.words)
-        if any(proves(word, noun) and word != noun for word in _counts(clause.words, run))
-    ]
-    return (
-        bool(counts)
-        and not any("1" in v for v in counts)
-        and not any(_singular((noun,), c.words) for c in said.clauses)
-    )
-
-
-def _singular(counted: Sequence[str], words: Sequence[str]) -> bool:
-    """``a son`` says "one son"."""
-    return any(
-        word in ("a", "an") and any(proves(s, c) for s in words[at + 1 : at + 4] for c in counted)
-        for at, word in enumerate(words)
-    )

@@ -14,19 +14,13 @@ from dataclasses import dataclass, replace
 
 from fisherprep.label.grounding.lexicon import (
     AGAINST,
-    AUXILIARIES,
     BOUNDARIES,
-    COPULA_BEFORE,
     ENDING,
     FILLED,
-    IRREGULAR_PAST,
     KIN,
-    LEADS,
     MEN,
     NEGATORS,
-    OTHERS,
     PRONOUNS,
-    SELF,
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
@@ -34,22 +28,15 @@ from fisherprep.label.grounding.lexicon import (
     word_set,
 )
 from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
+from fisherprep.label.grounding.subjects import IMPERSONAL, NEUTRAL, OTHER, OWN, subject_at, with_what_leads
 from fisherprep.label.grounding.wording import stem, tokens
 
-OWN, NEUTRAL, OTHER, GENERIC, ASKED = "own", "neutral", "other", "generic", "asked"
-"""Subjects. ``own``: the speaker; ``neutral``: none or "it"; ``other``: somebody else; ``generic``: "you" as anybody;
-``asked``: the listener, in a question."""
-_POSSESSIVES = word_set("my our his her their the a an this that these those one your")
 _DOUBTED = word_set("think believe feel guess suppose")
 """What follows "i don't think" is denied."""
-_CARRIED = word_set("if wish hope what where how who why when")
 MAX_BACK = 12
 """Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
-_THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
-_OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
-_IMPERSONAL = word_set("it that there this here")
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,7 @@ class Clause:
         for at, word in enumerate(self.words):
             if word == "no":
                 after = self.words[at + 1 : at + 2]
-                if after and after[0] not in NEGATORS | _IMPERSONAL | {"just", "actually", "but"}:
+                if after and after[0] not in NEGATORS | IMPERSONAL | {"just", "actually", "but"}:
                     return True
             elif word in NEGATORS or stem(word) in AGAINST:
                 return True
@@ -108,10 +95,10 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         words = _without_repeats(_without_set_phrases(words))
     cuts: dict[int, str | None] = {0: None}
     for at in range(len(words)):
-        subject = _subject_at(words, at)
+        subject = subject_at(words, at)
         if subject is not None:
-            cuts[_with_what_leads(words, at)] = subject
-        elif words[at] in BOUNDARIES:
+            cuts[with_what_leads(words, at)] = subject
+        elif words[at] in BOUNDARIES or _just_after_no(words, at):
             cuts.setdefault(at, None)
     starts = sorted(cuts)
     found: list[Clause] = []
@@ -121,7 +108,7 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
-            if _follows_from_if(found):
+            if _not_yet(found) or _follows_from_if(found) or _goes_on_supposing(found):
                 found[-1] = replace(found[-1], imagined=True)
             if subject != NEUTRAL:
                 found[-1] = replace(found[-1], who=_person(found))
@@ -138,6 +125,31 @@ def _follows_from_if(found: Sequence[Clause]) -> bool:
     words = found[-1].words
     going_on = words[0] == "and" and "i" not in words
     return going_on or any(a in ("am", "are", "will") for a in words) or (found[-2].imagined and words[0] == "and")
+
+
+def _goes_on_supposing(found: Sequence[Clause]) -> bool:
+    """Whether a clause hangs on the "might" of the one before ("i might quit and be a painter")."""
+    if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or"):
+        return False
+    return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
+
+
+def _just_after_no(words: Sequence[str], at: int) -> bool:
+    """``no kids just cats``: what follows "just" is not denied."""
+    after = words[at + 1 : at + 2]
+    return (
+        words[at] in ("just", "only")
+        and "no" in words[max(0, at - 4) : at]
+        and bool(after)
+        and after[0] not in THIRD_VERBS
+    )
+
+
+def _not_yet(found: Sequence[Clause]) -> bool:
+    """``before i'm forty``."""
+    words = found[-1].words
+    after = len(found) > 1 and found[-2].words == ("before",)
+    return (after or words[0] in ("before", "until")) and not {"am", "are", "turn", "get"}.isdisjoint(words)
 
 
 def _cannot(words: Sequence[str]) -> bool:
@@ -197,91 +209,3 @@ def _without_repeats(words: list[str]) -> list[str]:
     """Words without stammered repetitions; digits may be said twice."""
     numbers = {at for run in runs(words) for at in range(run.start, run.end) if words[at] in DIGIT_WORDS}
     return [word for at, word in enumerate(words) if at in numbers or at == 0 or words[at - 1] != word]
-
-
-def _subject_at(words: Sequence[str], at: int) -> str | None:
-    """The subject that begins with this word, if one does."""
-    word = words[at]
-    before = words[at - 1] if at else ""
-    if word in SELF:
-        return OWN
-    if word in OTHERS:
-        return OTHER
-    if word in _POSSESSIVES and words[at + 1 : at + 2] and words[at + 1] in _OF_SEVERAL:
-        after = words[at + 2 : at + 4]
-        if (after[1:] if after[:1] == ["one"] else after)[:1] in (["is"], ["'s"], ["was"], ["works"], ["lives"]):
-            return OTHER
-    if word == "you":
-        return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC
-    if word in _IMPERSONAL and words[at + 1 : at + 2] and words[at + 1] in ("'s", "is", "was", "are", "were", "has"):
-        return NEUTRAL
-    if word in _POSSESSIVES and (verb := _verb_after_kin(words, at)):
-        if before == "and" and at > 1 and words[at - 2] in ("i", "me"):
-            return None
-        return _whose(words, at, verb)
-    return None
-
-
-def _whose(words: Sequence[str], at: int, verb: int) -> str:
-    if words[at] != "your":
-        return OTHER
-    return ASKED if at and words[at - 1] in AUXILIARIES | {"'s"} else GENERIC
-
-
-def _verb_after_kin(words: Sequence[str], at: int) -> int:
-    """Position of the verb in "my younger sister dave works"; 0 where this is not such a subject."""
-    for noun in range(at + 1, min(at + 4, len(words))):
-        if noun > at + 1 and words[noun - 1] in _POSSESSIVES:
-            break
-        if words[noun] not in KIN:
-            continue
-        last = noun
-        while last + 1 < len(words) and (words[last + 1] in KIN or words[last + 1] in ("in", "law")):
-            last += 1
-        for verb in (last + 1, last + 2):
-            if verb < len(words) and (
-                words[verb] in THIRD_VERBS or _past(words[verb]) or (verb == last + 1 and _does(words, verb))
-            ):
-                return 0 if _owned(words, at, verb) else verb
-            if verb < len(words) and words[verb] in SELF | BOUNDARIES | OTHERS:
-                break
-        if at and words[at - 1] in ("is", "are", "was", "does", "did") and words[at] not in ("a", "an"):
-            return last
-    return 0
-
-
-def _does(words: Sequence[str], verb: int) -> bool:
-    """Whether a word after one person is a verb of the third person ("my brother raises alpacas")."""
-    word = words[verb]
-    ends = word.endswith("s") and not word.endswith(("ss", "'s", "us")) and len(word) > 4 and word not in KIN
-    return ends and not words[verb - 1].endswith("s") and verb + 1 < len(words)
-
-
-def _past(word: str) -> bool:
-    """Whether a word is a verb in the past tense."""
-    return word not in KIN | {"named"} and (word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4))
-
-
-def _owned(words: Sequence[str], at: int, verb: int) -> bool:
-    """Whether ``my daughter's`` is an object's owner ("i made my daughter's dress") and no subject."""
-    if words[verb] != "'s" or not at or verb + 1 >= len(words) or words[verb + 1] in COPULA_BEFORE:
-        return False
-    return words[at - 1] not in BOUNDARIES | LEADS and (
-        not words[verb + 1].endswith("ing") or words[verb + 1] in _THINGS_IN_ING
-    )
-
-
-def _with_what_leads(words: Sequence[str], at: int) -> int:
-    """Where the clause of a subject begins: a question's auxiliary, "if" and "wish" before it belong to it."""
-    start = at
-    if start and words[start - 1] == "not" and start > 1 and words[start - 2] in AUXILIARIES:
-        lead = start - 2
-    elif start and words[start - 1] in AUXILIARIES and words[at] not in _IMPERSONAL:
-        lead = start - 1
-    else:
-        lead = start
-    if not lead or words[lead - 1] not in SELF | OTHERS | {"you"}:
-        start = lead
-    while start and words[start - 1] in _CARRIED:
-        start -= 1
-    return start

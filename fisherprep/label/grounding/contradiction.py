@@ -4,43 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fisherprep.label.grounding.claims import Claim, name_said
-from fisherprep.label.grounding.clauses import GENERIC, OTHER, OWN, Clause
+from fisherprep.label.grounding.bindings import FROM, LIVE, ORIGIN, PLACE_AGREES, PLACE_VERBS, VISIT
+from fisherprep.label.grounding.bonds import been_ever_since
+from fisherprep.label.grounding.claims import Claim
+from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import (
     AGAINST,
     BEING,
     ENDING,
-    FROM,
     IRREGULAR_PAST,
     KIN,
     LIKINGS,
-    LIVE,
-    MEN,
     NEGATORS,
-    ORIGIN,
     PAST_FORMS,
-    PLACE_AGREES,
-    PLACE_VERBS,
     STOP,
     SUPPOSING_FACT,
-    VISIT,
     WITHOUT_POLARITY,
-    WOMEN,
     word_set,
 )
-from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.relations import only_studied, opposed
+from fisherprep.label.grounding.subjects import OTHER
+from fisherprep.label.grounding.whose import counted_for_another, not_own, not_theirs, of_anothers, says
 from fisherprep.label.grounding.wording import proves, stem
 
 MAX_TAKEN_UP = 20
 """Clauses looked at for one that the next clause goes on with."""
-_REPORTING = word_set("think say believe feel tell claim")
+_LOCATED = word_set("in over up down out")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _TRADES = word_set("teach work coach manage study drive")
-_STANDING_IN = word_set("one it them")
-_FAMILY = word_set("family kids children parents wife husband")
-_OTHERS_POSSESSIVES = word_set("his her their your 's")
+_STANDING_IN = word_set("one it them there here")
 
 
 def contradiction(claim: Claim, said: Said) -> str | None:
@@ -51,8 +44,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
         if not claim.hard and not claim.names:
             keys = [word for word in clause.words if word not in STOP]
         for key in keys:
-            found = [c for c in said.clauses if any(_says(word, key) for word in c.words)]
-            found = found or [c for c in answered if any(_says(word, key) for word in c.words)]
+            found = [c for c in said.clauses if any(says(word, key) for word in c.words)]
+            found = found or [c for c in answered if any(says(word, key) for word in c.words)]
             if found and (reason := _clash(claim, clause, key, found, said)):
                 return reason
     if any(opposed(word, said.words) for word in claim.words):
@@ -61,18 +54,14 @@ def contradiction(claim: Claim, said: Said) -> str | None:
         return "contradicted"
     if any(only_studied(word, said.words) for word in claim.hard):
         return "not_supported"
-    if _counted_for_another(claim, said) or _of_anothers(claim, said) or _not_own(claim, said):
+    if counted_for_another(claim, said) or of_anothers(claim, said) or not_own(claim, said):
         return "about_someone_else"
     return None
 
 
-def _says(word: str, key: str) -> bool:
-    return proves(word, key) or name_said(key, (word,))
-
-
 def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> str | None:
     """How a word of a fact disagrees with every clause in which it was said."""
-    own = [c for c in found if not _not_theirs(claim, clause, key, c)]
+    own = [c for c in found if not not_theirs(claim, clause, key, c)]
     if not own and any(_taken_up(clause, c, said) for c in found[:MAX_TAKEN_UP]):
         return None
     if not own:
@@ -83,7 +72,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return None
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
-        ("contradicted", lambda c: _modifies(claim, key) or _wedded(claim, key, c) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: _granted(claim, key, c) or _agrees(c, claim, clause)),
         ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
         (
             "no_longer_so",
@@ -101,11 +90,22 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     return None
 
 
+def _granted(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether what is denied leaves the word as it is."""
+    return (
+        _modifies(claim, key)
+        or _wedded(claim, key, found)
+        or (not claim.clauses[0].denied and _presupposes(claim, key, found))
+    )
+
+
 def _presupposes(claim: Claim, key: str, found: Clause) -> bool:
     """Whether "my student loans" says that there are some, whatever is said of them."""
-    if claim.words[:2] != ("i", "have"):
+    if claim.words[:2] not in (("i", "have"), ("i", "live"), ("i", "own")):
         return False
-    return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if _says(word, key))
+    if found.supposed and not {"open", "buy", "get", "start", "have", "build"}.isdisjoint(map(stem, found.words)):
+        return False
+    return any("my" in found.words[max(0, at - 2) : at] for at, word in enumerate(found.words) if says(word, key))
 
 
 def _wedded(claim: Claim, key: str, found: Clause) -> bool:
@@ -152,24 +152,6 @@ def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
     return found.denied or (found.disliked and sentiment)
 
 
-def _not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
-    """Whether a clause tells of somebody else than the fact's clause does."""
-    if found.subject == GENERIC:
-        return not claim.opinion
-    if clause.subject == OTHER and clause.who:
-        return not _about(clause.who, key, found)
-    if found.subject != OTHER:
-        return False
-    if claim.opinion:
-        return any(stem(word) in _REPORTING for word in found.words)
-    if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
-        return False
-    if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
-        mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
-        return not mine and (key not in KIN or found.who not in ("they", ""))
-    return not any(_says(word, key) and word in KIN for word in found.words)
-
-
 def _dislikes(clause: Clause, said: Said) -> bool:
     """Whether somebody is said to hate, and the fact has them like."""
     if not clause.who or clause.denied or LIKINGS.isdisjoint(map(stem, clause.words)):
@@ -190,26 +172,12 @@ def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:
     )
 
 
-def _mine(words: Sequence[str], at: int) -> bool:
-    return at > 0 and words[at - 1] in ("my", "our")
-
-
-def _about(who: str, key: str, found: Clause) -> bool:
-    """Whether a clause tells of the person (a word of `KIN`) whom the fact's clause is about."""
-    if proves(key, who) or (who in _FAMILY and found.who == "we"):
-        return True
-    if found.subject == OTHER:
-        unknown = found.who in ("", "they", "who") or (found.who == "he" and who not in WOMEN)
-        return unknown or (found.who == "she" and who not in MEN) or proves(found.who, who)
-    if found.subject == OWN:
-        named = next((at for at, word in enumerate(found.words) if proves(word, who)), None)
-        return named is not None and found.words[named + 1 : named + 2] != ("'s",)
-    return True
-
-
 def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
-    return any(a == key and b in claim.hard for a, b in zip(claim.words, claim.words[1:], strict=False))
+    at_verb = 2 if claim.words[:1] == ("i",) else 0
+    return any(
+        a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
+    )
 
 
 def _tense_differs(clause: Clause, found: Clause) -> bool:
@@ -217,10 +185,16 @@ def _tense_differs(clause: Clause, found: Clause) -> bool:
     verb = next((word for word in clause.words if word in PAST_FORMS or word in ("am", "is")), None)
     verb = "are" if verb in ("am", "is") else verb
     never = "never" in found.words and clause.denied
-    if verb is None or never or "been" in clause.words:
+    if verb is None or never or "been" in clause.words or (verb == "have" and _bore(found)):
         return False
     past = word_set(PAST_FORMS[verb]) | ({"was"} if verb in _TRADES and verb not in found.words else frozenset())
     return not past.isdisjoint(found.words) and not _still(found, verb)
+
+
+def _bore(clause: Clause) -> bool:
+    """Whether somebody "had twins": they have them still."""
+    at = clause.words.index("had") if "had" in clause.words else -1
+    return at >= 0 and any(proves(word, "child") for word in clause.words[at + 1 : at + 4])
 
 
 def _still(clause: Clause, verb: str) -> bool:
@@ -228,6 +202,13 @@ def _still(clause: Clause, verb: str) -> bool:
 
 
 def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
+    if clause.subject == OTHER and any(
+        proves(w, clause.who) and not _LOCATED.isdisjoint(found.words[at + 1 : at + 3])
+        for at, w in enumerate(found.words)
+    ):
+        return False
+    if "lived" in clause.words and {"years", "months", "year"} & set(found.words):
+        return False
     claimed = _bond(clause.words, place)
     said = _bond(found.words, place)
     return claimed is not None and said is not None and said not in PLACE_AGREES[claimed]
@@ -235,10 +216,16 @@ def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
 
 def _bond(words: Sequence[str], place: str) -> str | None:
     """How a place is bound to the speaker: by the nearest verb before it that says so."""
-    at = next((i for i, word in enumerate(words) if _says(word, place)), 0)
+    at = next((i for i, word in enumerate(words) if says(word, place)), 0)
     for i in range(at - 1, max(-1, at - 8), -1):
-        if words[i] in BEING and all(word in _TOWARDS or _says(word, place) for word in words[i + 1 : at]):
-            return LIVE if words[i] not in ("was", "were", "been") else ORIGIN if "from" in words[i:at] else VISIT
+        if words[i] in BEING and all(word in _TOWARDS or says(word, place) for word in words[i + 1 : at]):
+            return (
+                LIVE
+                if words[i] not in ("was", "were", "been") or been_ever_since(words)
+                else ORIGIN
+                if "from" in words[i:at]
+                else VISIT
+            )
         if words[i] in ("was", "were") and words[i + 1] in ("in", "at"):
             return VISIT
         if words[i] == "been" and words[i + 1] == "to":
@@ -249,40 +236,3 @@ def _bond(words: Sequence[str], place: str) -> str | None:
             moved = bond == FROM and any(stem(w) == "move" for w in words[max(0, i - 3) : i])
             return ORIGIN if moved else bond
     return None
-
-
-def _counted_for_another(claim: Claim, said: Said) -> bool:
-    """Whether a number of the fact was said of somebody else only."""
-    if not claim.clauses:
-        return False
-    clause = claim.clauses[0]
-    for number in claim.numbers:
-        found = [c for c in said.clauses if any(not run.values.isdisjoint(number.values) for run in runs(c.words))]
-        if found and clause.subject == OWN and all(_not_theirs(claim, clause, "", c) for c in found):
-            return True
-    return False
-
-
-def _not_own(claim: Claim, said: Said) -> bool:
-    """Whether "my own cooking" is claimed where "my mother's cooking" was spoken of."""
-    if "own" not in claim.words[1:] or "my" not in claim.words:
-        return False
-    nouns = claim.words[claim.words.index("own", 1) + 1 :][:2]
-    found = [c.words[max(0, at - 2) : at] for c in said.clauses for at, w in enumerate(c.words) if w in nouns]
-    return bool(found) and all(not _OTHERS_POSSESSIVES.isdisjoint(lead) for lead in found)
-
-
-def _of_anothers(claim: Claim, said: Said) -> bool:
-    """Whether "my dog" is claimed where only "her dog" is spoken of."""
-    for before, noun in zip(claim.words, claim.words[1:], strict=False):
-        if before != "my" or noun not in KIN:
-            continue
-        found = [
-            clause.words[max(0, at - 2) : at]
-            for clause in said.clauses
-            for at, word in enumerate(clause.words)
-            if proves(word, noun)
-        ]
-        if found and all(not _OTHERS_POSSESSIVES.isdisjoint(lead) and "my" not in lead for lead in found):
-            return True
-    return False

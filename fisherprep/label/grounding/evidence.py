@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from fisherprep.label.grounding.clauses import ASKED, NEUTRAL, Clause, clauses
+from fisherprep.label.grounding.clauses import Clause, clauses
 from fisherprep.label.grounding.lexicon import AUXILIARIES, NEGATORS, word_set
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
+from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
 from fisherprep.label.grounding.wording import tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
 _ASKING = word_set("what where when who why how which")
+_AFTER_ASKING = AUXILIARIES | word_set(
+    "'s 're about kind sort type many much long old often far big come you else part your"
+)
 _SUBJECTS = word_set("you they he she it your")
-_STANDING_IN = word_set("it she he they him her them one ones mine that there")
+_COUNTED = word_set("day days time thing of more year week month night")
+STANDING_IN = word_set("it she he they him her them one ones mine ours that there we")
 MAX_CONTEXT = 60
 """Words of a turn before that are looked back on."""
 _DISCOURSE = word_set("well oh so actually like uh-huh okay right")
@@ -96,7 +101,7 @@ class Evidence:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
-            refers = bool(questions) or not _STANDING_IN.isdisjoint(words)
+            refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words))
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
@@ -123,8 +128,18 @@ class Evidence:
         return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
 
 
+def _without_counts(words: Sequence[str]) -> list[str]:
+    """The words without a "one" that counts ("one day")."""
+    return [
+        w for w, after in itertools.zip_longest(words, words[1:], fillvalue="") if w != "one" or after not in _COUNTED
+    ]
+
+
 def _inquires(clause: Clause) -> bool:
-    """Whether a clause without a subject asks ("how many kids")."""
+    """Whether a clause without a subject asks ("how many kids"), or one about others ("do they sleep in the bed")."""
+    turned = clause.words[0] in AUXILIARIES and clause.words[1:2] in (("he",), ("she",), ("they",))
+    if turned and len(clause.words) > 3 and clause.words[2] not in AUXILIARIES | {"'s"}:
+        return True
     many = any(a == "how" and b in ("many", "much") for a, b in zip(clause.words, clause.words[1:], strict=False))
     return clause.subject == NEUTRAL and (many or clause.words[0] in ("how", "what", "where", "which"))
 
@@ -132,7 +147,9 @@ def _inquires(clause: Clause) -> bool:
 def _asks(words: Sequence[str]) -> bool:
     """Whether a turn asks something: a question word, or a verb before its subject ("do they", "is your")."""
     turned = any(a in AUXILIARIES and b in _SUBJECTS for a, b in itertools.pairwise(words))
-    return turned or "so you" in " ".join(words[:4]) or not _ASKING.isdisjoint(words)
+    inquiring = any(a in _ASKING - {"who", "which"} and b in _AFTER_ASKING for a, b in itertools.pairwise(words))
+    inquiring = inquiring or not _ASKING.isdisjoint(words[:4])
+    return turned or inquiring or "so you" in " ".join(words[:4])
 
 
 def _answered(words: Sequence[str]) -> bool | None:

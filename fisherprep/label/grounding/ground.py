@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideAnswer
-from fisherprep.label.grounding.claims import name_said, read_claim, unsaid
+from fisherprep.label.grounding.attribution import misattributed
+from fisherprep.label.grounding.claims import read_claim
 from fisherprep.label.grounding.contradiction import contradiction
 from fisherprep.label.grounding.evidence import Evidence, evidence_of
 from fisherprep.label.grounding.lexicon import STOP, word_set
@@ -23,6 +24,7 @@ from fisherprep.label.grounding.misreadings import misread
 from fisherprep.label.grounding.names import NOT_NAMES, OWN_NAMES
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.privacy import identifies, unsafe
+from fisherprep.label.grounding.support import name_said, unsaid
 from fisherprep.label.grounding.wording import any_proves, is_light, stem, tokens
 from fisherprep.label.topic import topic_wording
 
@@ -123,7 +125,7 @@ def _reason(text: str, cited: Sequence[int], evidence: Evidence) -> str | None:
         return reason
     claim = read_claim(text)
     said = evidence.of(cited)
-    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said)
+    return unsaid(claim, said) or contradiction(claim, said) or misread(claim, said) or misattributed(claim, said)
 
 
 def _form(text: str) -> str | None:

@@ -10,18 +10,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from fisherprep.label.grounding.lexicon import (
-    BROADER,
-    EQUAL,
-    IRREGULAR,
-    KIN,
-    LOCATING,
-    OTHERS,
-    SOFT,
-    STOP,
-    THIRD_VERBS,
-    word_set,
-)
+from fisherprep.label.grounding.bindings import LOCATING
+from fisherprep.label.grounding.lexicon import BROADER, EQUAL, IRREGULAR, KIN, OTHERS, SOFT, STOP, THIRD_VERBS, word_set
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
 from fisherprep.label.grounding.wording import cased_tokens, stem, tokens
@@ -214,6 +204,11 @@ def _phrase(words: Sequence[str]) -> list[str]:
 
 def _unknown(word: str) -> bool:
     return word not in _KNOWN and stem(word) not in _KNOWN and not word.endswith(("ing", "ed"))
+
+
+def plain_word(word: str) -> bool:
+    """Whether a word of lower case is a common one by the lists of this room."""
+    return _common(word)
 
 
 def _common(word: str) -> bool:

@@ -1,8 +1,8 @@
 """Closed word lists of the grounding rules, for American telephone talk. Everything is lower case.
 
 ``STOP`` words carry no fact. ``SOFT`` words are those with which a sentence is turned into the second person (enjoy,
-work,
-usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be said.
+work, usually): a fact may use them unsaid, but must have something besides. Every other word is *hard*: it has to be
+said.
 """
 
 from __future__ import annotations
@@ -14,37 +14,32 @@ def word_set(text: str) -> frozenset[str]:
 
 
 STOP = word_set("""
-a an the this that these those some any all both each every either another other such same own you your yours yourself i
-me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what where
-when why how there here am is are was were be been being do does did doing done have has had having will would shall
-should can could may might must ought of in on at by for from to into onto with without within about as than then so and
-or but nor if because since while until though although though's after before during over under up down out off through
-between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re ve m just also
-too
-only even still very really quite pretty rather more most much many few several lot lots bit little less least
-again ever always often sometimes usually yet already now currently today once one's etc like kind sort
-used uh um mhm er ah oh well yeah yes okay ok sure please thanks
+a an the this that these those some any all both each every either another other such same own you your yours yourself
+i me my mine myself we us our ours he him his she her hers it its they them their theirs who whom whose which what
+where when why how there here am is are was were be been being do does did doing done have has had having will would
+shall should can could may might must ought of in on at by for from to into onto with without within about as than
+then so and or but nor if because since while until though although though's after before during over under up down
+out off through between around near along across toward towards per via not no never n't 's 'd 'll 're 've s t d ll re
+ve m just also too only even still instead very really quite pretty rather more most much many few several lot lots
+bit little less least again ever always often sometimes usually yet already now currently today once one's etc like
+kind sort used uh um mhm er ah oh well yeah yes okay ok sure please thanks
 """)
-
 SOFT = word_set("""
 enjoy like love prefer favor appreciate value care hope want wish need believe think feel consider find see view know
-understand agree disagree say mention describe express share discuss talk tell admit recall remember learn
-get go come make take give keep put let use try start begin become end turn stay remain continue bring spend hold
-live reside move relocate settle work own have raise grow bear born originate base employ serve act help look seem
-appear call name know happen mean deal handle manage
-dislike hate despise avoid mind worry concern bother
-thing something anything everything stuff way time place people person someone anyone everyone part type kind reason lot
-life day year month week age old young new good great nice fine big small large long short early late whole main
-currently recently previously formerly originally generally mostly mainly primarily frequently regularly occasionally
-rarely seldom especially particularly actually simply truly deeply highly strongly strong personally together away back
-ago later soon daily every former previous past current fond fan avid big enthusiastic interested interest passionate
-certain different various important opinion view concerned able willing
-job profession occupation career living home hobby activity experience
-prefer favorite around approximately nearly almost roughly least per
-yourself own describe include involve relate regard free spare lately nowadays originally ago total
+understand agree disagree say mention describe express share discuss talk tell admit recall remember learn get go come
+make take give keep put let use try start begin become end turn stay remain continue bring spend hold live reside move
+relocate settle work own have raise grow bear born originate base employ serve act help look seem appear call name
+know happen mean deal handle manage dislike hate despise avoid mind worry concern bother thing something anything
+everything stuff way time place people person someone anyone everyone part type kind reason lot life day year month
+week age old young new good great nice fine big small large long short early late whole main currently recently
+previously formerly originally generally mostly mainly primarily frequently regularly occasionally rarely seldom
+especially particularly actually simply truly deeply highly strongly strong personally away back ago later soon daily
+every former previous past current fond fan avid big enthusiastic interested interest passionate certain different
+various important opinion view concerned able willing job profession occupation career living home hobby activity
+experience prefer favorite around approximately nearly almost roughly least per yourself own describe include involve
+relate regard free spare lately nowadays originally ago total
 """)
-
-NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot")
+NEGATORS = word_set("not n't never no none nor neither without hardly barely nothing nobody nowhere cannot instead")
 AGAINST = word_set("hate dislike despise detest loathe")
 """Verbs that turn a liking round; "i don't like it" and "you dislike it" are the same."""
 LIKINGS = word_set("like love enjoy prefer fond fan favorite adore appreciate")
@@ -53,17 +48,18 @@ ENDING = word_set("retire quit stop")
 BEING = word_set("am is are was were been 's")
 WITHOUT_POLARITY = word_set("quit stop avoid refuse lack rarely seldom only miss former formerly except unable less")
 """Where one of these stands, words agree whether denied or not."""
-
 EQUAL = tuple(
     tuple(group.split())
     for group in """
 kid child
+childhood boyhood girlhood
 son boy
 daughter girl
 grandchild grandkid
 mother mom mama mommy
 father dad daddy papa
 parent folk
+vet veterinarian
 grandmother grandma nana granny
 grandfather grandpa granddad
 spouse partner
@@ -103,9 +99,11 @@ exercise workout
 jog run
 smoke smoker cigarette
 drink alcohol
-quit stop anymore give
+quit stop
+old elderly
 begin start
 buy purchase
+new recent brand
 expensive pricey costly
 cheap inexpensive
 tired exhausted
@@ -119,7 +117,6 @@ cellphone cell mobile
 photo photograph picture photography
 garden gardener
 volunteer volunteering
-military army navy
 grocery groceries
 america us usa states
 raise increase
@@ -160,7 +157,6 @@ quilt quilting
 """.strip().splitlines()
 )
 """Words of which each says as much as the others."""
-
 BROADER = {
     general: frozenset(special.split())
     for general, special in {
@@ -181,11 +177,11 @@ BROADER = {
         "vehicle": "minivan hatchback sedan suv car truck pickup motorcycle van",
         "relative": "cousin uncle aunt niece nephew sister brother",
         "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
+        "military": "army navy marines marine corps", "quit": "anymore",
         "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
     }.items()
 }  # fmt: skip
 """General words, and the special ones that prove them; never the other way round."""
-
 IRREGULAR = {
     form: base
     for base, forms in {
@@ -199,34 +195,35 @@ IRREGULAR = {
         "say": "said", "spend": "spent", "lose": "lost", "meet": "met", "pay": "paid", "bring": "brought",
         "build": "built", "fight": "fought", "fall": "fell fallen", "hear": "heard", "hold": "held", "sleep": "slept",
         "stand": "stood", "understand": "understood", "win": "won", "wear": "wore worn", "send": "sent",
-        "become": "became", "catch": "caught", "bear": "born bore", "child": "children", "person": "people",
+        "become": "became", "bite": "bit bitten", "catch": "caught", "bear": "born bore", "child": "children",
+        "person": "people",
         "man": "men", "woman": "women", "wife": "wives", "life": "lives", "foot": "feet", "tooth": "teeth",
         "good": "better best", "bad": "worse worst", "die": "died dying", "lie": "lying", "lay": "laid",
         "marry": "married", "raise": "raised raising", "grandchild": "grandchildren", "fiance": "fiancee",
         "quit": "quitting", "bore": "bored boring", "own": "owned owner", "live": "living lived",
+        "blow": "blew blown", "tear": "tore torn", "throw": "threw thrown", "steal": "stole stolen",
+        "forget": "forgot forgotten",
     }.items()
     for form in forms.split()
 }  # fmt: skip
-
 KIN = word_set("""
-wife husband spouse mother mom father dad parent parents folks sister brother sibling son daughter kid kids child
-children boy boys girl girls baby grandmother grandma grandfather grandpa grandson granddaughter grandchild
-grandchildren
-grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate neighbor neighbors boss coworker
-boyfriend girlfriend fiance fiancee partner ex guy lady man woman teacher doctor family in-laws law stepson
-stepdaughter stepmother stepfather stepdad stepmom twin twins sisterinlaw brotherinlaw motherinlaw fatherinlaw
-dog cat dogs cats puppy pet pets bird horse sisters brothers sons daughters owner manager
+wife husband spouse mother mom mommy mama father dad daddy papa parent parents folks sister brother sibling son
+daughter kid kids child children boy boys girl girls baby grandmother grandma grandfather grandpa grandson
+granddaughter grandchild grandchildren grandkids uncle aunt cousin cousins niece nephew friend friends buddy roommate
+neighbor neighbors boss coworker boyfriend girlfriend landlord landlady fiance fiancee partner ex guy lady man woman
+teacher doctor family in-laws inlaws law stepson stepdaughter stepmother stepfather stepdad stepmom twin twins
+sisterinlaw brotherinlaw motherinlaw fatherinlaw dog cat dogs cats puppy pet pets bird horse sisters brothers sons
+daughters owner manager
 """)
 KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""
-
 THIRD_VERBS = word_set("""
 is was has had does did 's works worked lives lived likes liked loves loved goes went gets got says said tells told
-wants
-wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes smoked hates
-hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never always just
-studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't isn't wasn't
-are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want run own
+wants wanted makes made takes took plays played thinks thought used comes came teaches taught drives drove smokes
+smoked hates hated keeps kept watches watched owns owned knows knew moved moves grew started starts died passed never
+always just studies studied runs ran travels traveled retired eats ate bought buys will can can't won't doesn't didn't
+isn't wasn't are were have cooks cooked calls called sells sold served serves raised sheds chews sleeps live work want
+run own
 """)
 OTHERS = word_set("he she they somebody someone everybody everyone nobody people anybody anyone who")
 PRONOUNS = OTHERS
@@ -247,12 +244,21 @@ IRREGULAR_PAST = word_set(
     "ate spoke broke chose flew sold told said spent lost met paid brought built heard held slept stood won "
     "wore sent got"
 )
+IRREGULAR_PAST |= frozenset(
+    form
+    for form, base in IRREGULAR.items()
+    if not form.endswith(("s", "ing"))
+    and base not in ("be", "good", "bad", "person", "man", "woman", "wife", "foot", "tooth")
+    and base not in ("child", "grandchild", "fiance", "life", "do", "own")
+) - word_set("has have had gonna born run")
 SELF = word_set("i we")
-BOUNDARIES = word_set("and but so because then when while although though cause except where since until after before")
+BOUNDARIES = word_set(
+    "and but so because then when while although though cause instead except where since until after before"
+)
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe getting will consider imagine dream think believe interested going save when whenever"
+    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
@@ -263,30 +269,9 @@ FILLED = (
     "let me see", "you see", "nothing but", "no matter",
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
-
 PAST_FORMS = {
     "have": "had", "live": "lived", "work": "worked", "are": "was were", "own": "owned", "play": "played",
     "teach": "taught", "drive": "drove", "smoke": "smoked", "study": "studied", "run": "ran", "attend": "attended",
     "coach": "coached", "manage": "managed", "collect": "collected",
 }  # fmt: skip
 """Present verbs of facts that the past tense does not prove."""
-
-LIVE, ORIGIN, VISIT, FROM = "live", "origin", "visit", "from"
-PLACE_VERBS = {
-    "live": LIVE, "reside": LIVE, "settle": LIVE, "move": LIVE, "relocate": LIVE, "locate": LIVE, "call": LIVE,
-    "base": LIVE, "stay": LIVE, "grow": ORIGIN, "raise": ORIGIN, "bear": ORIGIN, "originally": ORIGIN,
-    "native": ORIGIN, "visit": VISIT, "travel": VISIT, "vacation": VISIT, "trip": VISIT, "go": VISIT, "tour": VISIT,
-    "cruise": VISIT, "drive": VISIT, "fly": VISIT, "from": FROM,
-}  # fmt: skip
-"""What a verb (as a stem) says of the place after it."""
-PLACE_AGREES = {
-    LIVE: {LIVE, FROM}, ORIGIN: {ORIGIN, FROM}, VISIT: {VISIT}, FROM: {LIVE, ORIGIN, FROM},
-}  # fmt: skip
-LOCATING = word_set("in from near to at around outside of through")
-
-SAME_NAMES = (
-    {"tv", "television"}, {"us", "usa", "america", "states"}, {"la", "angeles"}, {"dc", "washington"},
-    {"uk", "england", "britain"}, {"nyc", "york"}, {"philly", "philadelphia"}, {"vegas", "las"}, {"christmas", "xmas"},
-    {"mom", "mother"}, {"dad", "father"}, {"grandma", "grandmother"}, {"phd", "doctorate"}, {"iraq", "iraqi"},
-    {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
-)  # fmt: skip

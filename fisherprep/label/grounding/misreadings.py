@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fisherprep.label.grounding.claims import Claim, name_said
+from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import LIKINGS, word_set
+from fisherprep.label.grounding.support import name_said
 from fisherprep.label.grounding.wording import any_proves, stem
 
-_FEARS = word_set("afraid scared terrified frightened allergic phobia petrified")
+_FEARS = word_set("afraid scared terrified frightened allergic phobia petrified nervous dread anxious")
 _DISTANCES = word_set("hour hours minute minutes mile miles")
 _WITHIN = 5
 """Words before a place that say how it is bound."""

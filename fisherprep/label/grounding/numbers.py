@@ -12,46 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-} | {"oh": 0}
-DIGIT_WORDS = frozenset([*list(_SMALL)[:10], "oh"])
+from fisherprep.numbers import ORDINALS, SCALES, SMALL, TENS
+
+_SMALL = SMALL | {"oh": 0}
+DIGIT_WORDS = frozenset([*list(SMALL)[:10], "oh"])
 """Words of single digits, which are said twice where a digit stands twice."""
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
-    )
-}
-_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12}
-_ORDINALS = {
-    "third": "3", "fourth": "4", "fifth": "5", "sixth": "6", "seventh": "7", "eighth": "8", "ninth": "9", "tenth": "10",
-    "eleventh": "11", "twelfth": "12", "thirteenth": "13", "fifteenth": "15", "twentieth": "20", "thirtieth": "30",
-}  # fmt: skip
+_SCALES = SCALES | {"dozen": 12}
+_ORDINALS = {word: str(value) for word, value in ORDINALS.items() if value > 2}
+"""The first two are left out: they seldom count anything ("first name", "just a second")."""
 _WORDS = {"twice": "2", "thrice": "3"}
 _DIGITS = re.compile(r"\$?([0-9][0-9,]*(?:\.[0-9]+)?)%?(s|st|nd|rd|th|k)?")
 _ORDINAL_MARK = "#"
@@ -85,6 +53,9 @@ def runs(words: Sequence[str]) -> list[Run]:
 def _run_at(words: Sequence[str], at: int) -> list[Run] | None:
     word = words[at]
     if match := _DIGITS.fullmatch(word):
+        scale = _SCALES.get(words[at + 1]) if at + 1 < len(words) else None
+        if scale and match[1].isdigit() and not match[2]:
+            return [Run(at, at + 2, frozenset({str(int(match[1]) * scale)}))]
         return [Run(at, at + 1, frozenset({_digits(match)}))]
     if word in _ORDINALS or word in _WORDS:
         value = _ORDINALS[word] + _ORDINAL_MARK if word in _ORDINALS else _WORDS[word]
@@ -108,11 +79,11 @@ def _digits(match: re.Match[str]) -> str:
 
 
 def _is_number(word: str) -> bool:
-    return word in _SMALL or word in _TENS or word in _SCALES or _plural_tens(word) is not None
+    return word in _SMALL or word in TENS or word in _SCALES or _plural_tens(word) is not None
 
 
 def _plural_tens(word: str) -> int | None:
-    return _TENS.get(word[:-3] + "y") if word.endswith("ies") else None
+    return TENS.get(word[:-3] + "y") if word.endswith("ies") else None
 
 
 def _joins(words: Sequence[str], start: int, at: int) -> bool:
@@ -122,7 +93,7 @@ def _joins(words: Sequence[str], start: int, at: int) -> bool:
         and at > start
         and words[at - 1] in ("hundred", "thousand")
         and at + 1 < len(words)
-        and (words[at + 1] in _SMALL or words[at + 1] in _TENS)
+        and (words[at + 1] in _SMALL or words[at + 1] in TENS)
     )
 
 
@@ -159,7 +130,7 @@ def _cardinal(part: Sequence[str]) -> int | None:
             else:
                 total, group, last = total + (group or 1) * scale, 0, 10**12
             continue
-        value = _SMALL.get(word, _TENS.get(word, _plural_tens(word)))
+        value = _SMALL.get(word, TENS.get(word, _plural_tens(word)))
         if value is None or word == "oh" or value >= last or (last < 20) or (20 <= last < 100 and value > 9):
             return None
         group += value

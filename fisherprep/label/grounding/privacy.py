@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fisherprep.label.grounding.identity import names_a_person, names_an_address, names_an_organisation
+from fisherprep.label.grounding.identity import names_a_person, names_an_address, names_an_organisation, plain_word
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.slots import fills_a_name_slot
 from fisherprep.label.grounding.wording import tokens
 
 _MARKUP = re.compile(r"[<>{}\[\]|\\`*#=~^_]|https?:|www\.|```|&[a-z]+;", re.IGNORECASE)
@@ -91,7 +92,7 @@ def identifies(text: str) -> bool:
         return True
     if any(rule(text) for rule in (names_an_address, names_a_person, names_an_organisation)):
         return True
-    return _phone_number(text) or _birth_date(text) or _full_name(text)
+    return _phone_number(text) or _birth_date(text) or _full_name(text) or fills_a_name_slot(text, plain_word)
 
 
 def _phone_number(text: str) -> bool:

@@ -10,18 +10,23 @@ from collections.abc import Sequence
 from fisherprep.label.grounding.lexicon import word_set
 from fisherprep.label.grounding.wording import proves, stem, tokens
 
+WANTING = word_set("want wish hope would 'd plan dream like love think if could save saving always")
+DISLIKING = word_set(
+    "hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting sick tire"
+)
+
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),
     "buy": word_set("buy get purchase"),
-    "want": word_set("want wish hope would 'd plan dream like love think if could save saving always"),
-    "hope": word_set("want wish hope would 'd plan dream like love think if could"),
-    "hate": word_set("hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting"),
-    "dislike": word_set("hate dislike despise detest stand awful terrible horrible not bore worst"),
+    "want": WANTING,
+    "hope": WANTING,
+    "hate": DISLIKING,
+    "dislike": DISLIKING,
     "raise": word_set("raise have get grow bring kid child"),
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),
     "work": word_set(
-        "work job be am is are was been 's do hire employ teach build fix sell drive make run get shift deliver wait"
+        "work job be am is are was been 's hire employ teach build do fix sell drive make run shift deliver wait"
     ),
     "stay": word_set("stay remain live visit home"),
 }
@@ -38,15 +43,22 @@ LIGHT_FOR = {
     "play": word_set("do learn"),
     "celebrate": word_set("do have"),
     "eat": word_set("have give"),
-    "drink": word_set("have give"),
+    "drink": word_set("have"),
     "study": word_set("do major degree master"),
     "attend": word_set("go"),
     "visit": word_set("go be see"),
-    "travel": word_set("go take drive fly"),
+    "travel": word_set("go take drive fly be been"),
     "ride": word_set("take"),
     "use": word_set("have on"),
     "spend": word_set("be take"),
     "wait": word_set("stand"),
+    "cook": word_set("make do fix"),
+    "host": word_set("do have"),
+    "set": word_set("make"),
+    "give": word_set("do teach"),
+    "serve": word_set("be"),
+    "earn": word_set("get make"),
+    "read": word_set("book"),
 }
 """Verbs in whose place common speech puts a light one: "she does soccer", "i haven't had meat"."""
 
@@ -56,8 +68,15 @@ _IMPLIED = {
     "by myself": "alone",
     "by himself": "alone",
     "by herself": "alone",
-    "give up": "quit stop",
+    "give up": "quit stop drink eat",
     "in college": "student",
+    "in school": "student study",
+    "put on weight": "gain",
+    "put on some weight": "gain",
+    "be a kid": "childhood",
+    "be little": "childhood",
+    "do hair": "hairdresser stylist",
+    "down with": "have",
     "go to college": "student study attend",
     "go to school": "student study attend",
     "wait table": "waiter waitress",
@@ -96,7 +115,12 @@ good bad
 great terrible
 early late
 old young
+old new
 big small
+huge small
+big little
+huge little
+huge tiny
 first last
 more less
 best worst
@@ -105,6 +129,15 @@ north south
 east west
 weekday weekend
 summer winter
+summer fall
+spring fall
+spring summer
+spring winter
+winter fall
+morning evening
+afternoon night
+afternoon morning
+noon midnight
 husband wife
 """.strip().splitlines()
 )

@@ -27,7 +27,7 @@ _FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, contractions taken apart; broken-off words and hesitations left out."""
     words = [part for token in cased_tokens(text) for part in _parts(token.lower())]
-    return _in_laws(words) if "law" in words else words
+    return _in_laws(words) if "law" in words or "laws" in words else words
 
 
 _RELATED = frozenset({"mother", "father", "sister", "brother", "son", "daughter", "sisters", "brothers"})
@@ -39,6 +39,8 @@ def _in_laws(words: list[str]) -> list[str]:
     for word in words:
         if word in ("law", "laws") and joined[-1:] == ["in"] and joined[-2:-1] and joined[-2] in _RELATED:
             joined[-2:] = [f"{joined[-2]}inlaw"]
+        elif word == "laws" and joined[-1:] == ["in"] and len(joined) > 1:
+            joined[-1] = "inlaws"
         else:
             joined.append(word)
     return joined
@@ -142,7 +144,11 @@ def any_proves(said: Sequence[str], claimed: str) -> bool:
 @lru_cache(maxsize=50_000)
 def is_light(word: str) -> bool:
     """Whether a fact may use the word without its having been said."""
+    if word in _NO_INFLECTION:
+        return False
     return word in STOP or word in SOFT or stem(word) in _LIGHT_STEMS or len(word) == 1
 
 
-_LIGHT_STEMS = frozenset(stem(word) for word in SOFT | STOP)
+_NO_INFLECTION = frozenset({"evening", "evenings", "wedding", "weddings", "news", "building", "buildings"})
+"""What looks like a form of a light word and is none."""
+_LIGHT_STEMS = frozenset(stem(word) for word in SOFT)

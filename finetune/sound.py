@@ -1,0 +1,72 @@
+"""Recordings in, the agent's voice out: WAV files and Mimi, 24 kHz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
+
+if TYPE_CHECKING:
+    from moshi.models import MimiModel
+
+
+def read_mono(file: Path) -> tuple[np.ndarray, list[str]]:
+    """The first channel of a recording as float32 ``[N]`` at 24 kHz, and what was done to it, in words.
+
+    Any rate is resampled (soxr HQ, as the training data is); of several channels the first counts, as in NVIDIA's
+    ``moshi.offline``.
+
+    Raises:
+        ValueError: it cannot be read, is empty, or holds numbers that are not finite.
+    """
+    import soundfile
+    import soxr
+
+    try:
+        samples, rate_hz = soundfile.read(file, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as err:
+        raise ValueError(f"{file}: cannot be read as a recording ({err}); expected a WAV or FLAC file") from err
+    if not len(samples):
+        raise ValueError(f"{file}: holds no sound")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{file}: holds samples that are not finite numbers")
+    notes = []
+    if samples.shape[1] > 1:
+        notes.append(f"{file}: {samples.shape[1]} channels; the first is used")
+    mono = samples[:, 0]
+    if rate_hz != CODEC_RATE_HZ:
+        notes.append(f"{file}: resampled from {rate_hz} Hz to {CODEC_RATE_HZ} Hz")
+        mono = soxr.resample(mono, rate_hz, CODEC_RATE_HZ, quality="HQ").astype(np.float32)
+    if not len(mono):
+        raise ValueError(f"{file}: holds no sound after resampling")
+    return mono, notes
+
+
+def speak(mimi: MimiModel, codes: np.ndarray, num_samples: int) -> np.ndarray:
+    """Codes ``[8, T]`` as float32 ``[num_samples]`` at 24 kHz, decoded frame by frame as a live decoder does.
+
+    Cut or filled with zeros to ``num_samples``.
+    """
+    import torch
+
+    tokens = torch.from_numpy(np.asarray(codes, dtype=np.int64))[None].to(next(mimi.parameters()).device)
+    with torch.no_grad(), mimi.streaming(1):
+        frames = [mimi.decode(frame)[0, 0].cpu().numpy() for frame in tokens.split(1, dim=2)]
+    samples = np.zeros(max(num_samples, len(frames) * FRAME_SAMPLES), dtype=np.float32)
+    samples[: len(frames) * FRAME_SAMPLES] = np.concatenate(frames)
+    return samples[:num_samples]
+
+
+def write_wav(file: Path, samples: np.ndarray) -> None:
+    """Float32 ``[N]`` at 24 kHz as a 16-bit mono WAV file, whole or not at all."""
+    import os
+
+    import soundfile
+
+    tmp = file.with_name(f".{file.name}.tmp")
+    pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
+    soundfile.write(tmp, pcm, CODEC_RATE_HZ, format="WAV", subtype="PCM_16")
+    os.replace(tmp, file)

@@ -1,0 +1,145 @@
+"""Opening and closing times by day, as a prompt gives them and as somebody claims them.
+
+Legend: minutes from midnight; a time said without its half of the day is below 720 and fits either half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fisherprep.speech.heard import CLOCK, Heard, hear
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+OPENS, CLOSES = "opens", "closes"
+_DAY = rf"(?:{'|'.join(DAYS)})s?"
+_RANGE = re.compile(rf"({_DAY})\s*(?:to|through|thru|until|till|-|\u2013)\s*({_DAY})", re.IGNORECASE)
+_ONE_DAY = re.compile(rf"\b({_DAY})\b", re.IGNORECASE)
+_WEEK = re.compile(
+    r"\b(?:every (?:single )?day|daily|all week|seven days|7 days|any day|each day|all days)\b", re.IGNORECASE
+)
+_EXCEPT = re.compile(r"\b(?:except|but|apart from|besides)\b(?: for| on)?", re.IGNORECASE)
+_GROUPS = {"weekday": DAYS[:5], "weekend": DAYS[5:]}
+_SHUT = re.compile(r"\b(?:closed|not open|n't open|isn't open|day off|never open)\b", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"\s*(?:in the (?:morning|afternoon|evening)\s*)?(?:,?\s*(?:to|until|till|through|-|\u2013)|"
+    r"and we close at|and close at|and)\s*",
+    re.IGNORECASE,
+)
+_ROLES = (
+    (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
+    (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?)\b[^.\d]{0,12}$", re.IGNORECASE)),
+)
+_CLAUSE = re.compile(r";|,\s+(?=closed|but\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
+_HALF = re.compile(r"[ap]\.?m\b|in the (?:morning|afternoon|evening)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The start or end of a time of being open."""
+
+    role: str
+    minutes: int
+    days: frozenset[str]
+    """empty: whatever the day"""
+    heard: Heard
+
+
+@dataclass(frozen=True)
+class Hours:
+    """All that a text says of them."""
+
+    edges: tuple[Edge, ...]
+    open_days: frozenset[str]
+    closed_days: frozenset[str]
+
+    def fits(self, edge: Edge) -> bool:
+        """Whether a claim is one of these; where nothing is known of its role or day, it is."""
+        same = [own for own in self.edges if own.role == edge.role]
+        for_day = [own for own in same if not own.days or not edge.days or edge.days & own.days]
+        if not same or (not for_day and not any(edge.days & own.days for own in same)):
+            return not same
+        return any(same_time(edge.minutes, own.minutes, edge.heard.text) for own in for_day)
+
+
+def same_time(claimed: int, known: int, said: str = "") -> bool:
+    """Whether a claimed time is the known one; without its half of the day it fits either."""
+    halves = 0 if _HALF.search(said) else 720
+    return claimed == known or (claimed < 720 and claimed + halves == known) or (known < 720 and known + 720 == claimed)
+
+
+def days_in(text: str) -> frozenset[str]:
+    """The days that a text names: Monday to Friday, weekends, every day but Sunday."""
+    parts = _EXCEPT.split(text, maxsplit=1) if _WEEK.search(text) else [text]
+    found = set(DAYS) if _WEEK.search(text) else set()
+    for first, last in _RANGE.findall(parts[0]):
+        start, end = (DAYS.index(day.lower().removesuffix("s")) for day in (first, last))
+        found |= {DAYS[i % 7] for i in range(start, end + 1 if end >= start else end + 8)}
+    found |= {day.lower().removesuffix("s") for day in _ONE_DAY.findall(parts[0])}
+    for word, days in _GROUPS.items():
+        found |= set(days) if re.search(rf"\b{word}s?\b", parts[0], re.IGNORECASE) else set()
+    return frozenset(found - (days_in(parts[1]) if len(parts) > 1 else frozenset()))
+
+
+def clauses(sentence: str) -> list[str]:
+    """The parts of a sentence that say things of different days."""
+    return [part for part in _CLAUSE.split(sentence) if part.strip()]
+
+
+def hours_of(sentences: list[str], asked: str = "") -> Hours:
+    """What sentences say of being open and closed.
+
+    Args:
+        sentences: those of a prompt, or of a claim.
+        asked: the question that they answer, which says of what a bare time is the time, and of which day.
+    """
+    edges: list[Edge] = []
+    opened: set[str] = set()
+    closed: set[str] = set()
+    for sentence in sentences:
+        for clause in clauses(sentence):
+            days = days_in(clause)
+            if _SHUT.search(clause):
+                closed |= days
+                continue
+            week = _EXCEPT.split(clause, maxsplit=1) if _WEEK.search(clause) else []
+            closed |= days_in(week[1]) if len(week) > 1 else set()
+            asked_days = days_in(asked) if re.search(r"\b(?:open|close|hours)\b", asked, re.IGNORECASE) else frozenset()
+            found = list(_edges(clause, days or asked_days, asked))
+            edges += found
+            if found or re.search(r"\b(?:open|hours|daily|here)\b", clause, re.IGNORECASE):
+                opened |= days
+    if closed and not opened and edges:  # "open 7 am to 4 pm, closed on Monday"
+        opened = set(DAYS)
+    return Hours(tuple(edges), frozenset(opened - closed), frozenset(closed))
+
+
+def _edges(clause: str, days: frozenset[str], asked: str) -> Iterator[Edge]:
+    times = [h for h in hear(clause) if h.values(CLOCK)]
+    at = 0
+    own = days
+    for i, heard in enumerate(times):
+        after = times[i + 1] if i + 1 < len(times) else None
+        begins = after is not None and _BETWEEN.fullmatch(clause[heard.end : after.start]) is not None
+        ends = i > 0 and _BETWEEN.fullmatch(clause[times[i - 1].end : heard.start]) is not None
+        if not ends:  # "Monday to Friday 8 am to 5 pm, Saturday 9 am to 1 pm"
+            own = days_in(clause[at : heard.start]) or days
+        at = heard.end
+        role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], clause, asked)
+        if role:
+            yield Edge(role, heard.values(CLOCK)[0], own, heard)
+
+
+def _role(before: str, whole: str, asked: str) -> str | None:
+    for role, pattern in _ROLES:
+        if pattern.search(before):
+            return role
+    if re.search(r"\b(?:back|change|total|dollars?|owe)\b", whole, re.IGNORECASE):
+        return None
+    asks = re.search(r"\b(?:when|time|how late|how early|until when)\b", asked, re.IGNORECASE)
+    if asks and re.search(r"\bclose|\buntil\b|\bhow late\b|\btill\b", asked, re.IGNORECASE):
+        return CLOSES
+    return (
+        OPENS if asks and re.search(r"\bdo you (?:guys )?open\b|\byou open\b(?! until)", asked, re.IGNORECASE) else None
+    )

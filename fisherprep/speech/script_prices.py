@@ -1,0 +1,257 @@
+"""Amounts of money that the agent says: prices of what is named, totals of what was ordered, change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
+from fisherprep.speech.prompt_facts import PromptFacts
+from fisherprep.speech.script_goods import agrees, refuses
+from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
+from fisherprep.speech.scripts import Script
+
+TOTAL = re.compile(
+    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|that would be|makes?|brings it|"
+    r"owe|in all)\b",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference|out of|from your)\b", re.IGNORECASE)
+_PAID = re.compile(
+    r"\b(?:out of|from your|you gave|you paid|you were charged|you said|your bill|charged)\b", re.IGNORECASE
+)
+_ASKS_PRICE = re.compile(
+    r"\bhow much|\bprice|\bcosts?\b|\bwhat(?:'s| is| are| does| do| would)\b|\bhow expensive\b", re.IGNORECASE
+)
+_ORDERS = re.compile(
+    r"\b(?:(?:can|could|may) (?:i|we)|i'd like|we'd like|i would like|i'll|we'll|i want|i need|we need|"
+    r"give me|let me get|"
+    r"please|add|and|one for|for me)\b|^\W*(?:(?:um|uh|hi|hello|hey|okay|then|sure|yes),?\W+)*(?:an?|one|two|"
+    r"three|four|five|six)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\b(?:how much|how many|do you|are there|is there|is the|are the|what|which|does|did)\b", re.IGNORECASE
+)
+_CHANGES = re.compile(
+    r"\b(?:instead|actually|change|cancel|never ?mind|no|not|without|scratch|forget|rather|wait|swap|remove|take off|"
+    r"just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|coupon|included)\b|n't\b",
+    re.IGNORECASE,
+)
+_PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
+SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
+
+
+def cents_of(heard: Heard, plain: bool) -> list[int]:
+    """What it is in cents; with ``plain``, also a number without "dollars" ("that's ninety altogether")."""
+    numbers = [100 * n for n in heard.values(NUMBER) if plain and n >= 20]
+    return heard.values(MONEY) + numbers
+
+
+def is_priced(sentence: str, heard: Heard) -> bool:
+    """Whether a number is what something costs ("the battery is forty-five")."""
+    before = re.search(r"(?:\b(?:is|are|costs?|runs|so)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
+    return bool(before and re.match(r"\s*(?:[.,?!]|and\b|so\b|but\b|$)", sentence[heard.end :]))
+
+
+class Prices:
+    """What the amounts of one dialogue may be, under one prompt."""
+
+    def __init__(self, script: Script, facts: PromptFacts, agent: str, orders: Mapping[int, tuple[OrderLine, ...]]):
+        self.script, self.facts, self.agent, self.orders = script, facts, agent, orders
+        users = [line.text for line in script.lines if line.role != agent]
+        self.user_money = all_values(users, MONEY)
+        self.paid = self.user_money | {100 * n for n in all_values(users, NUMBER) if n <= 500}
+
+    def wrong(self, index: int, sentence: str, earlier: str = "") -> Iterator[tuple[str, Heard, str]]:
+        """Reason, amount and what was expected, for every amount of an agent's sentence that nothing licenses."""
+        is_total = bool(TOTAL.search(sentence))
+        asked = self._asked(index, earlier)
+        amounts = [
+            h for h in hear(sentence) if cents_of(h, is_total or is_priced(sentence, h)) and not self._is_time(h)
+        ]
+        at = 0
+        for heard in amounts:
+            alone = len(amounts) == 1
+            named = self._named_beside(index, sentence, at, heard, asked if alone else [])
+            at = heard.end
+            fits = self._fits_named(index, sentence, named, heard)
+            if named and not fits:
+                yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
+            elif not (named and (not is_total or asked or heard is not amounts[-1])) and not self._fits(
+                index, sentence, heard, alone and not asked
+            ):
+                expected = "a sum of the prompt's prices for all that was ordered"
+                yield ("wrong_total", heard, expected) if is_total else ("wrong_price", heard, "a price of the prompt")
+
+    def _is_time(self, heard: Heard) -> bool:
+        known = self.facts.clocks
+        clocks = any(c in known or c + 720 in known for c in heard.values(CLOCK))
+        return clocks and heard.text[0] != "$" and not set(heard.values(MONEY)) & self.facts.money
+
+    # -- prices of what is named -------------------------------------------------------------------------------------
+
+    def _named_beside(self, index: int, sentence: str, at: int, heard: Heard, asked: list[Named]) -> list[Named]:
+        """The items that an amount is the price of, by the words beside it or by the question before."""
+        if _CHANGE.search(sentence) or _PAID.search(sentence) or not self.facts.offers:
+            return []
+        rest = sentence[heard.end :]
+        until = next((h.start for h in hear(rest) if h.values(MONEY)), len(rest))
+        named = named_in(sentence[at : heard.start], self.facts)
+        if not named and re.match(r"\s*(?:for|extra for)\b", rest):
+            named = named_in(rest[:until], self.facts)
+        if named:
+            return [] if len(named) > 4 or (at and TOTAL.search(sentence)) else named
+        words = frozenset(re.findall(r"[a-z]+", (sentence[at : heard.start] + rest[:until]).lower()))
+        sized = [item for item, sizes in self.facts.offers.items() if "" not in sizes and words & set(sizes)]
+        if sized and not TOTAL.search(sentence):  # "the small is four dollars"
+            before = [n.item for line in self.script.lines[: index + 1] for n in named_in(line.text, self.facts)]
+            item = next((i for i in reversed(before) if i in sized), None)
+            return [Named(item, frozenset(), words & set(self.facts.offers[item]))] if item else []
+        return asked if not re.search(r"\b(?:total|together|altogether)\b", sentence) else []
+
+    def _fits_named(self, index: int, sentence: str, named: list[Named], heard: Heard) -> bool:
+        """Whether an amount is a price, or a sum of prices, of items."""
+        before = [line.text for line in self.script.lines[max(0, index - 1) : index]]
+        counts = {1, *all_values([sentence, *before], NUMBER)} - {0}
+        allowed = self._sums_of(named, {c for c in counts if c <= 31}, index)
+        cents = cents_of(heard, True)
+        return any(value in allowed for value in cents) or self._so_far(index, sentence, heard)
+
+    def _so_far(self, index: int, sentence: str, heard: Heard) -> bool:
+        """A running total that says only its last item ("and with the muffin it's seven fifty")."""
+        if not re.search(r"\b(?:with|and|add(?:ed)?|plus|then|so|both|everything)\b", sentence, re.IGNORECASE):
+            return bool(TOTAL.search(sentence)) and self._adds_up(index, heard, self._needed(index, sentence))
+        return self._adds_up(index, heard, self._needed(index, sentence)) and not self._only_prices(sentence)
+
+    def _only_prices(self, sentence: str) -> bool:
+        """ "The small is ... and the large is ...": two prices, and no sum."""
+        return (
+            len([h for h in hear(sentence) if h.values(MONEY)]) > 1
+            and len(re.findall(r"\b(?:is|are|costs?)\b", sentence)) > 1
+        )
+
+    def _sums_of(self, named: list[Named], counts: set[int], index: int) -> set[int]:
+        """Sums of some of the items, in the sizes that are said; without one, in the size that was said before."""
+        sums = {0}
+        for item in named:
+            priced = self.facts.offers[item.item]
+            sizes = item.sizes or self._sizes_before(index, item.item) or priced
+            numbers = counts | item.counts | {1}
+            sums |= {s + priced[size] * n for s, size, n in product(sums, sizes, numbers)}
+        return self._reduced(sums - {0})
+
+    def _sizes_before(self, index: int, item: str) -> frozenset[str]:
+        for line in reversed(self.script.lines[: index + 1]):
+            sizes = [n.sizes for n in named_in(line.text, self.facts) if n.item == item and n.sizes]
+            if sizes:
+                return sizes[-1]
+            if said := frozenset(w.strip(".,?!").lower() for w in line.text.split()) & set(self.facts.offers[item]):
+                return said
+        return frozenset()
+
+    def _asked(self, index: int, earlier: str) -> list[Named]:
+        """What "it" is in "it's four dollars": of the agent's sentence before, or of the user's question."""
+        if (named := named_in(earlier, self.facts)) and len(named) == 1:
+            return named
+        line = self.script.lines[index - 1] if index else None
+        if line is None or line.role == self.agent or not _ASKS_PRICE.search(line.text):
+            return []
+        sentences = [s for s in SENTENCE.split(line.text) if _ASKS_PRICE.search(s)]
+        return named_in(sentences[-1], self.facts) if sentences and len(named_in(line.text, self.facts)) <= 2 else []
+
+    # -- totals and bare amounts -----------------------------------------------------------------------------------
+
+    def _fits(self, index: int, sentence: str, heard: Heard, alone: bool) -> bool:
+        """Whether an amount is one that the prompt gives, a sum that has all that was ordered, or the change."""
+        facts, values = self.facts, cents_of(heard, True)
+        if not facts.offers:
+            return any(v in facts.money or v in self.user_money for v in values)
+        named = named_in(sentence, facts)
+        if _PAID.search(sentence) and any(v in self.paid for v in values):
+            return True
+        if sentence.rstrip().endswith("?") and any(v in self.user_money for v in values) and not TOTAL.search(sentence):
+            return True
+        if any(v in facts.discounts for v in values):
+            return True
+        others = facts.money - {cents for sizes in facts.offers.values() for cents in sizes.values()}
+        bare = alone and not named
+        needed = self._needed(index, sentence) if TOTAL.search(sentence) or bare else frozenset()
+        if not TOTAL.search(sentence) and any(
+            v in facts.money if not (bare and needed) else v in others for v in values
+        ):
+            return True
+        if self._adds_up(index, heard, needed):
+            return True
+        return bool(_CHANGE.search(sentence)) and self._is_change(index, values)
+
+    def is_change(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a number without "dollars" is the change ("and three back")."""
+        return bool(_CHANGE.search(sentence)) and self._is_change(index, [100 * n for n in heard.values(NUMBER)])
+
+    def _is_change(self, index: int, values: list[int]) -> bool:
+        sums = self._sums(index, frozenset())
+        return any(
+            p - value in sums or value in self.facts.discounts
+            for p in self.paid | self.facts.discounts
+            for value in values
+        )
+
+    def _adds_up(self, index: int, heard: Heard, needed: frozenset[str]) -> bool:
+        return any(value in self._sums(index, needed) for value in cents_of(heard, True))
+
+    def _sums(self, index: int, needed: frozenset[str]) -> set[int]:
+        sums = candidate_sums([li.text for li in self.script.lines[: index + 1]], self.facts, needed)
+        if isinstance(ordered := order_cents(self.orders.get(index, ()), self.facts), int):
+            sums.add(ordered)
+        return self._reduced(sums)
+
+    def _reduced(self, sums: set[int]) -> set[int]:
+        """The sums, and what the prompt's discounts leave of them."""
+        facts, low = self.facts, self.facts.text.lower()
+        found = sums | {s - d for s in sums for d in facts.discounts if s > d}
+        for percent in {int(p) for p in re.findall(r"(\d{1,2}) ?(?:%|percent)", low)}:
+            found |= {s * (100 - percent) // 100 + up for s in sums for up in (0, 1)}
+        if re.search(r"\bhalf[ -](?:price|off)\b", low):
+            halves = [cents for sizes in facts.offers.values() for cents in sizes.values()]
+            found |= {s - h // 2 - up for s in sums for h in halves for up in (0, 1) if s > h // 2 + 1}
+        return found
+
+    def _needed(self, index: int, sentence: str) -> frozenset[str]:
+        """Items that the user has plainly ordered, or that the agent reads out with the total."""
+        lines = self.script.lines
+        needed: set[str] = set()
+        for i, line in enumerate(lines[:index]):
+            said = {n.item for n in named_in(line.text, self.facts)}
+            if line.role == self.agent:
+                if refuses(line.text) or _CHANGES.search(line.text):
+                    needed -= said
+                elif TOTAL.search(line.text) and i < index - 1:
+                    needed.clear()
+                continue
+            if _CHANGES.search(line.text) or _PAYS.search(line.text):
+                needed.clear()
+            elif said and not _ASKS.search(line.text) and _ORDERS.search(line.text):
+                needed |= said
+        line = lines[index]
+        if _CHANGES.search(line.text) or len(hear(line.text)) > 3:
+            return frozenset()
+        return frozenset(needed | {n.item for n in named_in(sentence, self.facts)})
+
+    # -- what the user says and the agent agrees to ------------------------------------------------------------------
+
+    def agreed_wrong(self, index: int) -> tuple[Heard, str] | None:
+        """A price that the user names for an item, wrongly, and the agent says yes to."""
+        before = self.script.lines[index - 1] if index else None
+        if before is None or before.role == self.agent or not agrees(self.script.lines[index].text):
+            return None
+        for sentence in SENTENCE.split(before.text):
+            amounts = [h for h in hear(sentence) if h.values(MONEY)]
+            named = named_in(sentence, self.facts)
+            claims = re.search(r"\b(?:is|are|costs?|was|were)\b|'s\b", sentence) and not _PAYS.search(sentence)
+            if len(amounts) == 1 and named and claims:
+                allowed = self._sums_of(named, {1, *all_values([sentence], NUMBER)}, index - 1)
+                if not any(v in allowed for v in amounts[0].values(MONEY)):
+                    return amounts[0], before.text
+        return None
