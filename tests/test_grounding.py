@@ -14,7 +14,7 @@ from planted_facts import planted_calls
 from fisherprep.label.answer import MAX_FACT_CHARS, Fact, SideAnswer
 from fisherprep.label.grounding.ground import REASONS, Grounded, ground, ground_topic
 from fisherprep.label.grounding.numbers import runs
-from fisherprep.label.grounding.privacy import unsafe
+from fisherprep.label.grounding.privacy import identifies, unsafe
 
 NEAR_MISSES = "false statement"
 """Statements about what the cited turn does speak of, changed in one thing: the hardest to tell."""
@@ -279,3 +279,25 @@ def test_a_turn_without_end_is_read_all_the_same(word: str) -> None:
 )
 def test_topics(topic: str, expected: str | None) -> None:
     assert ground_topic(topic, {"topic_title": "Traveling with Pets", "topic_text": ""}, CALL) == expected
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["eating at home versus dining out", "Drug testing at the workplace", "Family Values and Traditions",
+     "the meaning of family amid uncertainty", "issues in the Middle East", "public school versus private school"],
+)  # fmt: skip
+def test_ordinary_topics_identify_nobody(topic: str) -> None:
+    assert ground_topic(topic, {"topic_title": topic, "topic_text": None}, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You go to Notre Dame.", "You go to Saint Mary's.", "You are a Kowalczyk.", "You live on Elm.",
+        "You were laid off from Enron.", "You attend Grace Lutheran Church.", "You deliver packages for FedEx.",
+        "You work at the Boeing plant.",
+    ],
+)  # fmt: skip
+def test_what_identifies_is_told_by_its_slot(text: str) -> None:
+    assert identifies(text)
+    assert identifies(text[0] + text[1:].lower())

@@ -19,7 +19,7 @@ from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
 from fisherprep.llm.endpoint import Endpoint, api_key, base_url, served_models
 from fisherprep.llm.settings import Limits
 
-QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05)
+QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05, all_unheard_s=0.3)
 BODY = {"model": MODEL, "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "1 A: hello"}]}
 
 
@@ -391,3 +391,28 @@ def test_something_that_is_no_model_server_is_named():
 def test_the_sound_answer_is_about_the_turns_shown():
     body = {"messages": [{}, {"content": "Topic\n1 A: hi\n2 B: i have two dogs\n"}]}
     assert "i have two dogs" in sound_answer(body)
+
+
+def test_a_server_that_comes_back_is_asked_again() -> None:
+    """Nobody listens for longer than eight tries would have taken, and no request is lost."""
+    limits = replace(QUICK, all_unheard_s=20.0)
+    with FakeServer() as server:
+        asyncio.run_coroutine_threadsafe(server._close(), server._loop).result(10)
+
+        async def run() -> list[Reply]:
+            async with ServerPool([endpoint(server)], limits) as pool:
+                asked = asyncio.gather(*(pool.ask({**BODY, "n": n}) for n in range(4)))
+                await asyncio.sleep(1.5)
+                again = asyncio.start_server(server._accept, "127.0.0.1", server._port, limit=2**24)
+                server._server = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(again, server._loop))
+                return list(await asked)
+
+        replies = asyncio.run(run())
+        assert len(replies) == 4 and not any(reply.failure for reply in replies)
+
+
+def test_servers_that_are_all_gone_are_given_up_after_their_time() -> None:
+    with FakeServer() as one, FakeServer() as two:
+        gone = [endpoint(one), endpoint(two)]
+    with pytest.raises(AllServersLost, match="nobody has listened there"):
+        ask_servers(gone, 3, replace(QUICK, all_unheard_s=0.1))

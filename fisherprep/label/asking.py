@@ -53,6 +53,8 @@ class _OpenShard:
     file: AnswerFile
     replies: dict[str, Reply]
     num_calls: int
+    known: int
+    """calls whose answers were there"""
     open: list[tuple[Exchange, Pending]]
     left: int
 
@@ -86,6 +88,7 @@ class Asking:
             if opened.open:
                 yield from self._asked(shards[at:], progress, task)
                 return
+            self.known += opened.known
             progress.advance(task, opened.num_calls)
             yield shard
 
@@ -114,10 +117,9 @@ class Asking:
         calls = read_calls(self.work, shard.name)
         exchanges = [Exchange(*rows, self.plan) for rows in calls if not has_role(rows[0])]
         steps = [(exchange, exchange.step(replies)) for exchange in exchanges]
-        settled = [step for _, step in steps if isinstance(step, Settled)]
-        self.known += sum(1 for step in settled if step.key)
+        known = sum(1 for _, step in steps if isinstance(step, Settled) and step.key)
         pending = [(exchange, step) for exchange, step in steps if isinstance(step, Pending)]
-        return _OpenShard(shard, file, replies, len(calls), pending, len(pending))
+        return _OpenShard(shard, file, replies, len(calls), known, pending, len(pending))
 
 
 @contextmanager
@@ -191,6 +193,7 @@ class _Loop:
         """Read shards ahead of the requests, and put what is to be asked in line."""
         for shard in shards:
             opened = await asyncio.to_thread(self.asking.open, shard)
+            self.asking.known += opened.known
             self.advance(opened.num_calls - opened.left)
             if not opened.open:
                 self._ready.put(shard)

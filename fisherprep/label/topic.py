@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_WORDING_CHARS = 120
 
@@ -43,6 +44,7 @@ _PHRASES = (
 """Names of several words, each an ordinary word by itself."""
 
 
+@lru_cache(maxsize=4_000)
 def topic_wording(title: str | None, text: str | None = None) -> str | None:
     """The topic as a noun phrase to follow "about"; None where the title says nothing.
 

@@ -18,7 +18,9 @@ between, it is given up and the others go on. When none is left, `AllServersLost
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -31,6 +33,11 @@ from fisherprep.llm.cache import NO_ANSWER, REFUSED, Reply
 from fisherprep.llm.endpoint import Endpoint
 from fisherprep.llm.outcome import Busy, Failed, completed, refusal
 from fisherprep.llm.settings import Limits
+
+if importlib.util.find_spec("sniffio") is None:
+    # httpcore looks for it at every request, which costs a third of the client's time where it is not installed; a
+    # module that is None is known to be missing.
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""

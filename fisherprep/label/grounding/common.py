@@ -9,7 +9,7 @@ from __future__ import annotations
 from fisherprep.label.grounding.lexicon import word_set
 
 COMMON = word_set("""
-airline airlines arena aquarium archery arthritis artist arts assembly asthma attic auction auditorium authority
+airline airlines arena workplace aquarium archery arthritis artist arts assembly asthma attic auction auditorium authority
 automotive backyard bachelor's balcony ballet ballpark band barbershop barn baseball basement basketball bath bathroom
 beef beer bible bicycle bike bikes bingo biology birthday birthdays blind blocks blood board boat boats body
 bookkeeping border bowling boxing boys' breakfast brewery brick bridge broadcasting brokerage brother's building

@@ -205,6 +205,13 @@ def _tokens_of_turn(text: str) -> tuple[str, ...]:
     return tuple(tokens(text))
 
 
+def _sentence_case(topic: str) -> str:
+    """A title ("Family Values and Traditions") without its capitals, which say nothing of names."""
+    long = [word for word in topic.split() if len(word) > 3]
+    titled = len(long) > 1 and all(word[0].isupper() or not word[0].isalpha() for word in long)
+    return topic.lower() if titled else topic
+
+
 def ground_topic(topic: str, call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> str | None:
     """The topic as a phrase for a prompt; None where it may not stand in one.
 
@@ -212,7 +219,8 @@ def ground_topic(topic: str, call: Mapping[str, Any], turns: Sequence[Mapping[st
     and numbers all of them.
     """
     topic = " ".join(topic.split()).strip(" .,;:!?-\"'")
-    if unsafe(topic) or identifies(topic) or not 3 <= len(topic) <= MAX_TOPIC_CHARS or _SENTENCE_END.search(topic):
+    phrase = 3 <= len(topic) <= MAX_TOPIC_CHARS and not _SENTENCE_END.search(topic)
+    if not phrase or unsafe(topic) or identifies(_sentence_case(topic)):
         return None
     words = tokens(topic)
     if {"you", "your", "i", "my"} & set(words):

@@ -32,7 +32,7 @@ _TASTES = _forms(
 _POSSESSING = _forms("drive own have buy drove bought owned got get ride want lease")
 _SLOT_ENDS = word_set(
     "in at for to from on with by since because while when after before until during and but where who that which "
-    "near as you he she they so if every once twice full part right"
+    "near as you he she they so if every once twice full part right versus vs instead rather"
 )
 _DETERMINED = word_set("a an your his her their my some any another its this that these those")
 _LOCATED = word_set("in near outside around from through of across throughout")
