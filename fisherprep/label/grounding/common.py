@@ -9,7 +9,7 @@ from __future__ import annotations
 from fisherprep.label.grounding.lexicon import word_set
 
 COMMON = word_set("""
-airline airlines arena workplace aquarium archery arthritis artist arts assembly asthma attic auction auditorium authority
+airline airlines arena aquarium archery arthritis artist arts assembly asthma attic auction auditorium authority
 automotive backyard bachelor's balcony ballet ballpark band barbershop barn baseball basement basketball bath bathroom
 beef beer bible bicycle bike bikes bingo biology birthday birthdays blind blocks blood board boat boats body
 bookkeeping border bowling boxing boys' breakfast brewery brick bridge broadcasting brokerage brother's building
@@ -52,7 +52,7 @@ training trains transit translation transportation trash travel treatment trees 
 tutoring tv twenty uncle underwear union university upstairs utilities utility vacation vacations valley vegetables
 vehicles veterans video village violin visitation volleyball vote wages waste water wedding weddings weekend weekends
 weight welfare west wheat white wholesale wildlife wind window wine winter wives women wood woods work workers
-workshop world worship wrestling writing yoga youth walks sewing gym walk hikes concerts rides supper picnics
+workplace workplaces workshop world worship wrestling writing yoga youth walks sewing gym walk hikes concerts rides supper picnics
 barbecues mass services prayer confession rehearsal practice choir appointments auctions casinos clubs bars bakery
 cafe cleaners laundromat nightclub pub tavern pawnshop barber greenhouse ranch dairy vineyard winery orchard
 slaughterhouse cannery refinery sawmill foundry smelter powerplant smokehouse steakhouse diner buffet catering hospice
