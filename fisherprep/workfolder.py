@@ -172,16 +172,10 @@ class WorkFolder:
         return self._replace(relative, write)
 
     def write_table(self, relative: str, table: pa.Table, **options: Any) -> dict[str, Any]:
-        """Write one Parquet file whole; returns its hash, size and rows. ``options``: those of ``pq.write_table``.
-
-        A table without rows has no row group: ``datasets`` cannot read an empty one.
-        """
+        """Write one Parquet file whole; returns its hash, size and rows. ``options``: those of ``pq.write_table``."""
 
         def write(tmp: Path) -> None:
-            if table.num_rows:
-                pq.write_table(table, tmp, compression="zstd", **options)
-            else:
-                pq.ParquetWriter(tmp, table.schema, compression="zstd").close()
+            pq.write_table(table, tmp, compression="zstd", **options)
 
         target = self._replace(relative, write)
         return {"sha256": sha256_file(target), "bytes": target.stat().st_size, "rows": table.num_rows}

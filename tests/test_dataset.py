@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from dataset_calls import change_rows, codes_row, encoded_work, write_stage
+from dataset_calls import change_rows, codes_row, encoded_work, voice_row, write_stage
 
 from fisherprep.dataset.card import write_card
 from fisherprep.dataset.facts import facts_of
 from fisherprep.dataset.windows import COLUMNS, CallWindows, ShardWindows, window
 from fisherprep.manifest import load_manifest
-from fisherprep.schema import CODES, SCHEMA_VERSION
+from fisherprep.schema import CODES, SCHEMA_VERSION, VOICES
 from fisherprep.workfolder import WorkFolder
 
 
@@ -110,16 +110,35 @@ def test_datasets_opens_the_work_folder_and_the_codes_folder(work, tmp_path, fol
     assert [row["call_id"] for row in live] == ["call_001"]
 
 
-def test_datasets_opens_shards_without_rows(tmp_path):
+def test_datasets_opens_shards_without_rows_or_without_the_split(tmp_path):
+    """First, in between and last; a work folder has such a shard where all its calls were rejected."""
     work = encoded_work(tmp_path, 2)
+    rows = {"call_11": "valid", "call_13": "train", "call_14": "valid"}
     write_stage(work, "encode", {"codes": [], "voices": []}, shard="call_00")
-    work.write_table("codes/call_11.parquet", CODES.from_rows([codes_row("call_110", 30)]))
+    for shard in ("call_12", "call_15"):
+        work.write_table(f"codes/{shard}.parquet", CODES.schema.empty_table(), row_group_size=1)
+    for shard, split in rows.items():
+        row = codes_row(f"{shard}0", 30, split=split)
+        work.write_table(f"codes/{shard}.parquet", CODES.from_rows([row]), row_group_size=1)
+    work.write_table("voices/call_13.parquet", VOICES.from_rows([voice_row("call_130", "a")]))
     write_card(work)
-    assert pq.ParquetFile(work.files("codes")[0]).metadata.num_rows == 0 == len(ShardWindows(work.files("codes")[0]))
+    assert len(ShardWindows(work.files("codes")[0])) == 0
     for streaming in (False, True):
-        found = list(load(work.path, cache=tmp_path / "cache", streaming=streaming)["train"])
-        assert [row["call_id"] for row in found] == ["call_110"]
-    assert list(load(work.path, "voices", cache=tmp_path / "cache", streaming=True)["train"]) == []
+
+        def ids(name, their_name, streaming=streaming):
+            found = load(work.path, name, cache=tmp_path / "cache", streaming=streaming)[their_name]
+            return [row["call_id"] for row in found]
+
+        assert ids("codes", "train") == [f"{shard}0" for shard in rows]
+        assert ids("valid", "validation") == ["call_110", "call_140"]
+        assert ids("train", "train") == ids("voices", "train") == ["call_130"]
+
+
+def test_without_voices_there_is_no_configuration_of_them(tmp_path):
+    work = encoded_work(tmp_path, 1)
+    assert "voices" in write_card(work)[0].read_text().split("---")[1]
+    write_stage(work, "encode", {"codes": work.read("codes").to_pylist(), "voices": []})
+    assert "voices" not in write_card(work)[0].read_text().split("---")[1]
 
 
 def test_windows_of_what_datasets_gives(work, tmp_path):

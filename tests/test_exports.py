@@ -22,7 +22,7 @@ import pytest
 import sentencepiece
 import soundfile
 from click.testing import CliRunner
-from codec_calls import WRITTEN, build_work, signal
+from codec_calls import WRITTEN, build_work, call_signal
 from dataset_calls import change_rows, encoded_work, write_stage
 
 from fisherprep import schema
@@ -91,7 +91,7 @@ def test_moshi_finetune_has_the_agent_on_the_left(work, tmp_path):
         assert rate == 24_000 and soundfile.info(out / line["path"]).subtype == "PCM_16"
         assert line["duration"] == len(audio) / rate
         at_8khz = audio[::3].T if agent == "a" else audio[::3].T[::-1]
-        original = signal(number, 8000 * 11 + 7 * number) * 0.9
+        original = call_signal(number, 8000 * 11 + 7 * number)
         for mine, theirs in zip(at_8khz, original, strict=True):
             assert np.corrcoef(mine, theirs)[0, 1] > 0.95
         alignments = json.loads((out / line["path"]).with_suffix(".json").read_text())["alignments"]
@@ -131,7 +131,7 @@ def test_moshi_finetune_reads_it(work, tmp_path):
         assert sample["text"] == WRITTEN["a"]
         levels, num_frames = np.array(sample["levels"]), -(-(8000 * 11 + 7 * number) * 3 // 1920)
         assert (levels[:, num_frames:] == -1).all()
-        original = signal(number, 8000 * 11 + 7 * number) * 0.9
+        original = call_signal(number, 8000 * 11 + 7 * number)
         blocks = np.pad(np.abs(original), ((0, 0), (0, 640))).reshape(2, -1)[:, : num_frames * 640]
         peaks = blocks.reshape(2, num_frames, 640).max(-1)
         for mine, theirs in zip(levels[:, :num_frames], peaks, strict=True):

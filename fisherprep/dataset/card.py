@@ -22,6 +22,10 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000
 _ESCAPES = {ord(mark): f"&#{ord(mark)};" for mark in "\\`*_[]|#<>&"}
 _SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}
 """Our splits, as ``datasets`` names them."""
+_BATCHES = {"batch_size": 1}
+"""Rows read at once: a call, as in a row group. Said, because ``datasets`` takes it from a file's first row group, and
+fails where a shard has no rows."""
+_VOICES_AT_ONCE = 100
 
 _LDC_DUTIES = """
 **Derived from LDC data. Do not redistribute.** Codes, text tokens and prompts are derived from Fisher English
@@ -52,7 +56,7 @@ def write_card(work: WorkFolder, manifest: Manifest | None = None) -> list[Path]
             relative = f"{folder}/{CARD}" if folder else CARD
             if is_foreign(work.path / relative):
                 continue
-            text = card(work.name, facts, bool(work.files("voices")), folder, manifest)
+            text = card(work.name, facts, folder, manifest)
             if not _holds(work.path / relative, text):
                 written.append(work.write_text(relative, text))
     return written
@@ -67,26 +71,28 @@ def _holds(file: Path, text: str) -> bool:
     return file.is_file() and file.read_bytes() == text.encode()
 
 
-def card(name: str, facts: Facts, has_voices: bool, folder: str = "", manifest: Manifest | None = None) -> str:
+def card(name: str, facts: Facts, folder: str = "", manifest: Manifest | None = None) -> str:
     """The card's text, for the work folder or (``folder``) the folder of a table."""
     import yaml
 
-    head = yaml.safe_dump(_head(name, facts, has_voices, folder, manifest), sort_keys=False, allow_unicode=True)
+    head = yaml.safe_dump(_head(name, facts, folder, manifest), sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n{MARK}\n\n{_body(name, facts)}"
 
 
-def _head(name: str, facts: Facts, has_voices: bool, folder: str, manifest: Manifest | None) -> dict[str, Any]:
-    up = "../" if folder else ""
+def _head(name: str, facts: Facts, folder: str, manifest: Manifest | None) -> dict[str, Any]:
     codes = "*.parquet" if folder else "codes/*.parquet"
     configs: list[dict[str, Any]] = [
-        {"config_name": "codes", "default": True, "data_files": [{"split": "train", "path": codes}]}
+        {"config_name": "codes", "default": True, "data_files": [{"split": "train", "path": codes}], **_BATCHES}
     ]
     for split, their_name in _SPLIT_NAMES.items():
         if facts.calls[split]:
             chosen = [{"split": their_name, "path": codes}]
-            configs.append({"config_name": split, "data_files": chosen, "filters": [["split", "==", split]]})
-    if has_voices and not up:
-        configs.append({"config_name": "voices", "data_files": [{"split": "train", "path": "voices/*.parquet"}]})
+            configs.append(
+                {"config_name": split, "data_files": chosen, "filters": [["split", "==", split]], **_BATCHES}
+            )
+    if facts.voices and not folder:
+        voices = [{"split": "train", "path": "voices/*.parquet"}]
+        configs.append({"config_name": "voices", "data_files": voices, "batch_size": _VOICES_AT_ONCE})
     tags = ["speech", "full-duplex", "dialogue", "mimi", "moshi", "personaplex", "audio-codes"]
     return {
         "pretty_name": f"{name}: Mimi codes, text tokens and persona prompts",

@@ -138,7 +138,7 @@ def _files(work: WorkFolder, facts: Facts, manifest: Manifest | None) -> dict[st
     """What the repository is to hold: the tables, and the card or the README.md that somebody wrote in its place."""
     tables = {f"{table}/{file.name}": file for table in TABLES for file in work.files(table)}
     own = work.path / CARD
-    text = card(work.name, facts, bool(work.files("voices")), manifest=manifest).encode()
+    text = card(work.name, facts, manifest=manifest).encode()
     return {CARD: own.read_bytes() if is_foreign(own) else text, **tables}
 
 

@@ -52,7 +52,8 @@ training trains transit translation transportation trash travel treatment trees 
 tutoring tv twenty uncle underwear union university upstairs utilities utility vacation vacations valley vegetables
 vehicles veterans video village violin visitation volleyball vote wages waste water wedding weddings weekend weekends
 weight welfare west wheat white wholesale wildlife wind window wine winter wives women wood woods work workers
-workplace workplaces workshop world worship wrestling writing yoga youth walks sewing gym walk hikes concerts rides supper picnics
+workplace workplaces workshop world worship wrestling writing yoga youth
+walks sewing gym walk hikes concerts rides supper picnics
 barbecues mass services prayer confession rehearsal practice choir appointments auctions casinos clubs bars bakery
 cafe cleaners laundromat nightclub pub tavern pawnshop barber greenhouse ranch dairy vineyard winery orchard
 slaughterhouse cannery refinery sawmill foundry smelter powerplant smokehouse steakhouse diner buffet catering hospice
