@@ -159,7 +159,9 @@ def empty_model(base: BaseModel, gradient_checkpointing: bool = False) -> LMMode
     try:
         return LMModel(device=torch.device("meta"), gradient_checkpointing=gradient_checkpointing, **base.lm)
     except (AssertionError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as err:
-        raise ValueError(f"{base.files.source}: config.json does not describe a model ({err})") from err
+        raise ValueError(
+            f"{base.files.source}: config.json does not describe a model ({err or type(err).__name__})"
+        ) from err
 
 
 def load_model(

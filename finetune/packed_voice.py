@@ -11,6 +11,8 @@ import numpy as np
 from finetune.prompt import ROWS
 
 if TYPE_CHECKING:
+    import pickle
+
     import torch
     from moshi.models.lm import LMModel
 
@@ -45,7 +47,8 @@ def load_packed_voice(file: Path, model: LMModel) -> PackedVoice:
         _, rows, length = ring.shape
         ring = ring[0].numpy()
     except Exception as err:  # a file of another kind makes the unpickler stumble in any way
-        reason = (str(err) or type(err).__name__).splitlines()[0]
+        unsafe = isinstance(err, pickle.UnpicklingError)  # torch's own advice is to load it all the same
+        reason = "it holds more than tensors" if unsafe else (str(err) or type(err).__name__).splitlines()[0]
         raise ValueError(
             f"{file}: not a packed voice for this model ({reason}); expected `embeddings` [N, 1, 1, {model.dim}] and "
             "`cache` as NVIDIA's voices/*.pt hold them, or give a WAV file"

@@ -13,6 +13,7 @@ step, saves, and ends with status 143 or 130; --resume goes on. docs/training.md
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -116,6 +117,7 @@ def train(
     from finetune.device import describe
     from finetune.model.build import describe_parts
 
+    on_lookers = watchers(config, world)  # what they miss is said before the model is read
     texts = base.prompt_texts()
     sources = open_sources(config.data, "train", base, texts, config.seed)
     held_out_sources, without = open_held_out(config.data, "valid", base, texts)
@@ -133,9 +135,11 @@ def train(
     with world.together():
         if world.is_main:
             state.write_config(run, config)
+            if not progress.step:
+                write_json(run / SUMMARY, {"base": base.files.label, "toy": base.files.toy, "steps": config.steps})
     held_out = HeldOut(run, config, held_out_sources, world, progress.step)
 
-    with Watchers(watchers(config, world)) as watch, StopSignals() as stop:
+    with Watchers(on_lookers) as watch, StopSignals() as stop:
         watch.on_start(Start(run, config, base, model, device, world, progress.step))
         _measure(run, config, held_out, model, progress.step, watch)
         for progress in _steps(model, optimizer, progress, mixture, config, device, world, watch):  # noqa: B020
@@ -225,6 +229,11 @@ def _measure(run: Path, config: Config, held_out: HeldOut, model: LMModel, step:
     row = held_out.measure(model, step)
     if row is not None:
         watch.on_heldout(step, row)
+        if step == 0 and row["loss"] is not None and not math.isfinite(row["loss"]):
+            raise ValueError(
+                f"the base model's held-out loss is {row['loss']} before the first step: its weights are damaged, or "
+                "do not belong to its config.json; fetch the checkpoint again"
+            )
     if held_out.is_main:
         state.prune(run, config.save.keep, held_out.best)
 

@@ -41,7 +41,8 @@ _ALONE = World()
 
 def completed(run: Path) -> list[Path]:
     """The run's checkpoints, oldest first."""
-    return sorted(p for p in (run / FOLDER).glob(f"{_PREFIX}*") if p.is_dir())
+    found = (run / FOLDER).glob(f"{_PREFIX}*")
+    return sorted(p for p in found if p.is_dir() and p.name.removeprefix(_PREFIX).isdecimal())  # no step-backup
 
 
 def folder_of(run: Path, step: int) -> Path:

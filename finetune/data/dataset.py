@@ -89,7 +89,7 @@ class CodesDataset:
 
     def fingerprint(self) -> str:
         """Hash of what windows are planned from and encoded with; a resumed run must find it unchanged."""
-        head = [self.prompt_levels, self.provenances, self.voices.fingerprint()]
+        head = [self.prompt_levels, self.provenances, self.voices.fingerprint(), self._groups.fingerprint()]
         digest = hashlib.sha256(json.dumps(head).encode())
         for call in self.calls:
             line = [call.call_id, call.num_frames, call.sides, call.starts.tolist(), call.prompts, call.speaker]

@@ -7,6 +7,7 @@ time no dataset is more than about one window away from its share.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ def parse_mix(text: str) -> dict[str, float]:
             comes twice.
     """
     mix: dict[str, float] = {}
+    if re.fullmatch(r"[A-Za-z0-9_-]+", text.strip()):
+        return {text.strip(): 1.0}  # one dataset needs no share
     for entry in text.split(","):
         name, colon, number = (part.strip() for part in entry.partition(":"))
         if not name or not colon:

@@ -6,7 +6,9 @@ bytes. Any number of threads may read.
 
 from __future__ import annotations
 
+import hashlib
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,6 +152,17 @@ class RowGroups:
         self._decoded: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
         self._lock = threading.Lock()
         self._bytes = 0
+
+    def fingerprint(self) -> str:
+        """Hash of the files' content: of their names, sizes, and a checksum of all bytes."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            checksum, size = 0, 0
+            with file.open("rb") as handle:
+                while block := handle.read(1 << 22):
+                    checksum, size = zlib.crc32(block, checksum), size + len(block)
+            digest.update(f"{file.name} {size} {checksum}\0".encode())
+        return digest.hexdigest()
 
     def row(self, place: Place, call_id: str) -> dict[str, Any]:
         """The columns of one row, as Arrow scalars.

@@ -113,6 +113,7 @@ class VoiceBank:
             digest.update(f"{speaker}\0{span.start}\0".encode())
         for number in self._index.call:
             digest.update(f"{self._calls[number]}\0".encode())
+        digest.update(self._groups.fingerprint().encode())
         for array in (self._index.side, self._index.begin, self._index.end, self._index.num_frames):
             digest.update(array.tobytes())
         return digest.hexdigest()

@@ -10,6 +10,7 @@ Legend: Tp frames of prompt, L frames of dialogue; rows 0 text, 1-8 agent audio,
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -123,16 +124,20 @@ class WindowSource:
         return np.stack([stretch, side], axis=1)
 
     def _refuse_long_prompts(self) -> None:
+        longest, where = 0, ""
         for call in self.dataset.calls:
             for side in call.sides:
                 for text in call.prompts[side]:
                     needed = prompt_frames(0, len(self._texts.tokens(text)))
-                    if needed > self._max_prompt:
-                        raise ValueError(
-                            f"dataset {self.dataset.name!r}, call {call.call_id}: a prompt of side {side} takes "
-                            f"{needed} frames, more than the {self._max_prompt} that windows of {self._max_frames} "
-                            "frames leave to prompts; raise --max-frames (or --set data.max_prompt_share=...)"
-                        )
+                    if needed > longest:
+                        longest, where = needed, f"call {call.call_id}: a prompt of side {side}"
+        if longest > self._max_prompt:
+            enough = math.ceil(longest * self._max_frames / self._max_prompt) + 1 if self._max_prompt else 2 * longest
+            raise ValueError(
+                f"dataset {self.dataset.name!r}, {where} takes {longest} frames, more than the {self._max_prompt} that "
+                f"windows of {self._max_frames} frames leave to prompts; give --max-frames {enough} "
+                "(or --set data.max_prompt_share=...)"
+            )
 
     def plan(self, index: int) -> Plan:
         """The window number ``index``, from 0, without end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,18 +77,18 @@ class WeightsAndBiases(Watcher):
     """A run of a project that the configuration names; the key comes from the environment, as wandb wants it."""
 
     def __init__(self, project: str) -> None:
+        """Raises ``ValueError`` where the package is missing: the run was told to use it."""
+        if importlib.util.find_spec("wandb") is None:
+            raise ValueError(
+                "watch.wandb names a project but the package wandb is not installed; `pip install wandb`, or leave "
+                "watch.wandb empty"
+            )
         self._project = project
         self._run: Any = None
 
     def on_start(self, start: Start) -> None:
-        """Raises ``ValueError`` where the package is missing: the run was told to use it."""
-        try:
-            import wandb
-        except ImportError as err:
-            raise ValueError(
-                "watch.wandb names a project but the package wandb is not installed; `pip install wandb`, or leave "
-                "watch.wandb empty"
-            ) from err
+        import wandb
+
         self._cost = Cost.of(start.model, start.device)
         name = start.run.resolve().name
         key = hashlib.sha256(str(start.run.resolve()).encode()).hexdigest()[:16]

@@ -90,13 +90,20 @@ def write_report(run: Path) -> Path:
     return run / REPORT
 
 
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise ValueError(f"{file}: cannot be read ({err}); delete it, or write it again") from err
+
+
 def _plain(text: str) -> str:
     """Text of others (prompts, words of a model) that Markdown and HTML leave as it is."""
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split())).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
 def _outline(run: Path, config: Any, metrics: list[dict[str, Any]]) -> Iterator[str]:
-    summary = json.loads((run / "summary.json").read_text("utf-8")) if (run / "summary.json").exists() else {}
+    summary = _read(run / "summary.json") if (run / "summary.json").exists() else {}
     base = summary.get("base", config.model.checkpoint)
     yield f"- base model: {_plain(base)}; training: {config.model.train}"
     if summary.get("toy"):
@@ -164,7 +171,7 @@ def _machine(timings: list[dict[str, Any]]) -> Iterator[str]:
 
 def _evaluations(run: Path) -> Iterator[str]:
     for file in sorted(run.glob("evaluate-*.json")):
-        result = json.loads(file.read_text(encoding="utf-8"))
+        result = _read(file)
         yield f"## Evaluation on {_plain(result['split'])}, {_plain(result['checkpoint'])}"
         yield ""
         yield from _head("dataset", "figure", "base", "fine-tuned")
@@ -187,8 +194,9 @@ def _turns(result: dict[str, Any]) -> Iterator[str]:
             for kind, metrics in values["model"].items():
                 for metric, new in metrics.items():
                     old = turns["base"][name][ear]["model"].get(kind, {}).get(metric)
-                    if metric != "moments" and old is not None and new is not None:
-                        yield f"| {_plain(name)} | {kind} {metric} ({ear}) | {old:.3f} | {new:.3f} |"
+                    if metric != "moments" and (old, new) != (None, None):
+                        before, tuned = ("-" if value is None else f"{value:.3f}" for value in (old, new))
+                        yield f"| {_plain(name)} | {kind} {metric} ({ear}) | {before} | {tuned} |"
 
 
 def _samples(run: Path) -> Iterator[str]:
@@ -200,7 +208,7 @@ def _samples(run: Path) -> Iterator[str]:
     yield from _head("step", "call", "prompt", "said")
     for folder in (folders[0], folders[-1])[: len(folders)]:
         for file in sorted(folder.glob("*.json")):
-            row = json.loads(file.read_text(encoding="utf-8"))
+            row = _read(file)
             sound = f"[{_plain(row['call_id'])}]({SAMPLES}/{folder.name}/{file.stem}.wav)"
             prompt, said = (_plain(row[key])[:300] for key in ("prompt", "said"))
             yield f"| {int(folder.name.split('-')[1])} | {sound} | {prompt} | {said} |"

@@ -53,6 +53,16 @@ class Facts:
         return bool(self.ldc_calls or self.unknown_calls)
 
 
+PER_CALL = ("sound", "voices_key")
+"""Keys of a row's provenance that are the call's own."""
+
+
+def shared(provenance: str) -> str:
+    """What a provenance entry has in common with those of other calls, as JSON; an unreadable one as it is."""
+    found = made_with(provenance)
+    return json.dumps({k: v for k, v in found.items() if k not in PER_CALL}, sort_keys=True) if found else provenance
+
+
 def made_with(provenance: str) -> dict:
     """A provenance entry of the codes table; empty where it is no JSON object."""
     try:
@@ -94,7 +104,7 @@ def _add_shard(work: WorkFolder, shard: str, facts: Facts) -> None:
         facts.agents[row["agent_side"] or "either"] += 1
         facts.speakers |= {row["speaker_a"], row["speaker_b"]}
         facts.prompts += len(row["prompts_a"]) + len(row["prompts_b"])
-        facts.provenance.add(row["provenance"])
+        facts.provenance.add(shared(row["provenance"]))
         source = calls.get(row["call_id"])
         facts.unknown_calls += source is None
         facts.ldc_calls += source is not None and is_ldc(source)
