@@ -93,6 +93,7 @@ def write_codes(work: Path, ids: list[str], frames: int, per_group: int, rng: np
             f"prompts_{side}": [list(PROMPTS)] * n,
             f"speaker_{side}": [speaker_of(call_id, side) for call_id in ids],
             f"shifted_{side}": [0] * n,
+            f"gain_db_{side}": [None] * n,
         }
     write_table(work / CODES.name / f"{ids[0][:-1]}.parquet", CODES, columns, per_group)
 
