@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,6 @@ import numpy as np
 from finetune.prompt import ROWS
 
 if TYPE_CHECKING:
-    import pickle
-
     import torch
     from moshi.models.lm import LMModel
 

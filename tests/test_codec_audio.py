@@ -22,20 +22,14 @@ from fisherprep.engine import InlineEngine
 from fisherprep.loudness import channel_loudness
 
 NORMAL = Treatment(-24.0)
-TOLERANCE_LU = 0.35
-"""Loudness is taken at the file's rate: at 8 kHz the weighting differs by up to 0.3 dB."""
+TOLERANCE_LU = 1.5
+"""At 24 kHz: the gain is that of the file's rate, where the weighting differs by 0.3 dB at the most, and what of this
+noise, whose band ends nowhere, lies near 4 kHz is lost in resampling. At the file's rate it is held much closer."""
 
 
 def loudness(samples: np.ndarray, rate_hz: int) -> float:
     """By pyloudnorm: another implementation."""
     return pyloudnorm.Meter(rate_hz).integrated_loudness(samples.astype(np.float64))
-
-
-def telephone(samples: np.ndarray) -> np.ndarray:
-    """At 8 kHz, without what a telephone does not pass: above 3,400 Hz resampling takes some away."""
-    spectrum = np.fft.rfft(samples)
-    spectrum[:, np.fft.rfftfreq(samples.shape[1], 1 / 8000) > 3400] = 0
-    return np.fft.irfft(spectrum, samples.shape[1]).astype(np.float32)
 
 
 # -- loudness ------------------------------------------------------------------------------------------------------
@@ -61,15 +55,16 @@ def test_what_is_silent_or_too_short_has_no_loudness(samples):
 @given(st.integers(0, 1000), st.floats(-40, 10), st.floats(-40, 10))
 @settings(max_examples=15, deadline=None)
 def test_each_channel_comes_to_the_target_or_as_near_as_its_peak_allows(seed, gain_a_db, gain_b_db):
-    samples = telephone(signal(seed, 8000 * 2)) * np.float32(10.0) ** (np.array([[gain_a_db], [gain_b_db]]) / 20)
+    samples = signal(seed, 8000 * 2) * np.float32(10.0) ** (np.array([[gain_a_db], [gain_b_db]]) / 20)
     samples = np.clip(samples, -1, 1).astype(np.float32)
     audio = treated(samples, 8000, NORMAL)
     plain = to_codec_rate(samples, 8000)
     ceiling = 10 ** (PEAK_DBFS / 20)
-    for out, before, gain_db in zip(audio.samples, plain, audio.gains_db, strict=True):
+    for raw, out, before, gain_db in zip(samples, audio.samples, plain, audio.gains_db, strict=True):
         np.testing.assert_allclose(out, before * 10 ** (gain_db / 20), rtol=1e-5, atol=1e-7)
         assert np.abs(out).max() <= ceiling + 1e-6 and gain_db <= MAX_GAIN_DB
         held_back = np.abs(out).max() >= ceiling - 1e-4 or gain_db == MAX_GAIN_DB
+        assert held_back or loudness(raw, 8000) + gain_db == pytest.approx(-24, abs=0.1)
         assert held_back or loudness(out, 24000) == pytest.approx(-24, abs=TOLERANCE_LU)
 
 

@@ -255,7 +255,7 @@ def test_the_stream_goes_on_from_any_state_as_if_undisturbed(world: World) -> No
     ("text", "message"),
     [
         ("", "is not NAME:WEIGHT"),
-        ("fisher", "is not NAME:WEIGHT"),
+        ("fisher,coffee:1", "is not NAME:WEIGHT"),
         ("fisher:0.7,", "is not NAME:WEIGHT"),
         (":1", "is not NAME:WEIGHT"),
         ("fisher:x", "expected a finite number above 0"),

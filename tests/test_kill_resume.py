@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 KILLS_PER_STAGE = 2
-NOT_COMPARED = {".lock", "timings.jsonl"}
+NOT_COMPARED = {".lock", "timings.jsonl", "report.md"}
 """The lock; wall-clock times. Tensors of checkpoints are compared by value: the order of a file's header is free."""
 
 
@@ -52,7 +52,10 @@ def digest(folder: Path) -> dict[str, str]:
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name not in NOT_COMPARED and file.suffix != ".safetensors"
+        if file.is_file()
+        and file.name not in NOT_COMPARED
+        and "tfevents" not in file.name
+        and file.suffix != ".safetensors"
     }
 
 

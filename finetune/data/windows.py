@@ -135,7 +135,7 @@ class WindowSource:
             enough = math.ceil(longest * self._max_frames / self._max_prompt) + 1 if self._max_prompt else 2 * longest
             raise ValueError(
                 f"dataset {self.dataset.name!r}, {where} takes {longest} frames, more than the {self._max_prompt} that "
-                f"windows of {self._max_frames} frames leave to prompts; give --max-frames {enough} "
+                f"windows of {self._max_frames} frames leave to prompts; raise --max-frames to {enough} "
                 "(or --set data.max_prompt_share=...)"
             )
 
