@@ -83,13 +83,16 @@ class Samples(Watcher):
         self._talk(report.step)
 
     def _talk(self, step: int) -> None:
+        import torch
+
         config = self._start.config
         due = step in (0, config.steps) or step % config.samples.every == 0
         folder = self._start.run / FOLDER / f"step-{step:08d}"
         if self._samples and due and not self._start.world.from_main(folder.exists()):
-            said = self._converse(self._start.model)
-            if self._start.world.is_main:
-                self._write(folder, said)
+            with torch.random.fork_rng(devices=[]):  # making the codec draws numbers, which training must not miss
+                said = self._converse(self._start.model)
+                if self._start.world.is_main:
+                    self._write(folder, said)
 
     def _converse(self, model: LMModel) -> list[tuple[Sample, np.ndarray, np.ndarray]]:
         from finetune.prompt import SILENCE_TOKENS
