@@ -21,7 +21,7 @@ import click
 
 from finetune.config import Config
 from finetune.errors import clean_exit, usage_error
-from finetune.heldout import Losses, held_out_losses
+from finetune.heldout import held_out_losses
 
 if TYPE_CHECKING:
     import torch
@@ -191,8 +191,6 @@ def main(
         click.echo(f"left out: {line}", err=True)
     click.echo(f"written to {run / f'evaluate-{split}.json'}")
 
-
-__all__ = ["Losses", "evaluate", "main"]
 
 if __name__ == "__main__":
     main()

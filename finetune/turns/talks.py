@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -192,11 +192,3 @@ def word_starts(tokenizer: Any) -> Callable[[int], bool]:
     """Whether a token of a SentencePiece model begins a word."""
     begins = [tokenizer.id_to_piece(token).startswith("\u2581") for token in range(tokenizer.get_piece_size())]
     return lambda token: 0 <= token < len(begins) and begins[token]
-
-
-def spread(tasks: Iterable[Task]) -> dict[str, int]:
-    """Kind -> number of moments."""
-    counts = dict.fromkeys(KINDS, 0)
-    for task in tasks:
-        counts[task.moment.kind] += 1
-    return counts
