@@ -35,6 +35,9 @@ _AT_WORK = frozenset(
 )
 
 
+_STANDING_IN = word_set("one it them")
+
+
 def misattributed(claim: Claim, said: Said) -> str | None:
     """The rule that a fact breaks by its verb; None where the verb was said of its subject."""
     if reason := mood_differs(claim, said):
@@ -151,7 +154,9 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
 
 def _tells_of(clause: Clause, things: Sequence[str], of: Clause) -> bool:
     """Whether a clause about somebody speaks of the things, or of "one" of them."""
-    return clause.subject != NEUTRAL and (_holds(clause, things) or (clause.who == of.who and "one" in clause.words))
+    return clause.subject != NEUTRAL and (
+        _holds(clause, things) or (clause.who == of.who and not _STANDING_IN.isdisjoint(clause.words))
+    )
 
 
 def _holds(clause: Clause, words: Sequence[str]) -> bool:

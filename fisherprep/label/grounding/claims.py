@@ -15,7 +15,8 @@ from fisherprep.label.grounding.wording import cased_tokens, is_light, stem, tok
 
 _TO_FIRST_PERSON = {"you": "i", "your": "my", "yours": "mine", "yourself": "myself"}
 _BEFORE_OBJECTS = word_set(
-    "to for with from of by on at around near like without raised wanted asked helped called keep"
+    "to for with from of by on at around near like without raised wanted asked helped called keep put let set hit cut "
+    "hurt"
 )
 _NO_OBJECT = word_set("had has have 's does did do can will says said think thinks thought knows knew are were just")
 _OPINIONS = word_set("think believe feel consider value find agree disagree argue say see opinion view prefer")
@@ -103,7 +104,7 @@ def read_claim(text: str) -> Claim:
     names += [Name(word, place=True) for word in places if word in hard]
     return Claim(
         words=tuple(words),
-        clauses=tuple(part for clause in clauses(words) for part in _undertaken(clause)),
+        clauses=tuple(part for clause in _own_relatives(clauses(words)) for part in _undertaken(clause)),
         names=tuple(names),
         numbers=tuple(_number(words, run) for run in runs(words) if run.values != {"1"} or counts(words, run)),
         hard=tuple(word for word in dict.fromkeys(hard) if word not in places),
@@ -129,6 +130,16 @@ def _in_first_person(words: Sequence[str]) -> list[str]:
         else:
             turned.append(_TO_FIRST_PERSON.get(word, word))
     return turned
+
+
+def _own_relatives(read: Sequence[Clause]) -> Iterable[Clause]:
+    """``i am a fan | who grew up here``: the growing up is the speaker's."""
+    before = None
+    for clause in read:
+        if clause.words[0] == "who" and before and before.subject == OWN and before.words[1] in BEING | {"are"}:
+            clause = Clause(("i", *clause.words[1:]), OWN)
+        yield clause
+        before = clause
 
 
 def _undertaken(clause: Clause) -> Iterable[Clause]:
@@ -202,11 +213,14 @@ def _number(words: Sequence[str], run: Run) -> Number:
     return Number(run.values, () if money else tuple(counts(words, run)))
 
 
+_COUNT_ENDS = word_set("and or but i with in at for that who because of we so a an or she he they you is was were are")
+
+
 def counts(words: Sequence[str], run: Run) -> list[str]:
     """The words that a number counts: those of the three after it that mean something, up to a conjunction."""
     counted = []
     for word in words[run.end : run.end + 3]:
-        if word in ("and", "or", "but", "i", "with", "in", "at", "for", "that", "who", "because", "of", "we", "so"):
+        if word in _COUNT_ENDS:
             break
         if stem(word) in UNITS or not is_light(word):
             counted.append(word)

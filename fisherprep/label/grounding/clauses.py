@@ -36,6 +36,8 @@ _DOUBTED = word_set("think believe feel guess suppose")
 MAX_BACK = 12
 """Clauses that a pronoun looks back over."""
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
+_TEMPORAL = word_set("since when until after before while")
+"""What leads into a clause aside, after which "so" goes on with the one before."""
 _NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
 
 
@@ -98,13 +100,15 @@ def clauses(words: Sequence[str]) -> list[Clause]:
         subject = subject_at(words, at)
         if subject is not None:
             cuts[with_what_leads(words, at)] = subject
-        elif words[at] in BOUNDARIES or _just_after_no(words, at):
+        elif _parts(words, at) or _just_after_no(words, at):
             cuts.setdefault(at, None)
     starts = sorted(cuts)
     found: list[Clause] = []
-    subject = NEUTRAL
+    subject = main = NEUTRAL
     for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
-        subject = cuts[start] or subject
+        if start < end and words[start] in _TEMPORAL:
+            main = subject
+        subject = cuts[start] or (main if words[start : start + 1] == ["so"] else subject)
         if start < end:
             doubted = bool(found) and found[-1].denied and found[-1].words[-1] in _DOUBTED
             found.append(Clause((*(("not",) if doubted else ()), *words[start:end]), subject))
@@ -134,12 +138,17 @@ def _goes_on_supposing(found: Sequence[Clause]) -> bool:
     return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
 
 
+def _parts(words: Sequence[str], at: int) -> bool:
+    """Whether a conjunction begins a clause; "a while" is a time."""
+    return words[at] in BOUNDARIES and not (words[at] == "while" and words[max(0, at - 1) : at] in (["a"], ["the"]))
+
+
 def _just_after_no(words: Sequence[str], at: int) -> bool:
     """``no kids just cats``: what follows "just" is not denied."""
     after = words[at + 1 : at + 2]
     return (
         words[at] in ("just", "only")
-        and "no" in words[max(0, at - 4) : at]
+        and ("no" in words[max(0, at - 4) : at] or words[at - 2 : at] == ["never", "have"])
         and bool(after)
         and after[0] not in THIRD_VERBS
     )

@@ -25,8 +25,9 @@ from fisherprep.label.grounding.lexicon import (
 )
 from fisherprep.label.grounding.relations import only_studied, opposed
 from fisherprep.label.grounding.subjects import OTHER
+from fisherprep.label.grounding.support import GENERAL
 from fisherprep.label.grounding.whose import counted_for_another, not_own, not_theirs, of_anothers, says
-from fisherprep.label.grounding.wording import proves, stem
+from fisherprep.label.grounding.wording import is_light, proves, stem
 
 MAX_TAKEN_UP = 20
 """Clauses looked at for one that the next clause goes on with."""
@@ -34,6 +35,9 @@ _LOCATED = word_set("in over up down out")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _TRADES = word_set("teach work coach manage study drive")
 _STANDING_IN = word_set("one it them there here")
+_POINTING = word_set("it it's them that one ones")
+_ASIDE = word_set("of to in on at for from with about after before during you")
+"""What leads to a word that is not what a fact says, only what it is about, where or when."""
 
 
 def contradiction(claim: Claim, said: Said) -> str | None:
@@ -65,7 +69,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     if not own and any(_taken_up(clause, c, said) for c in found[:MAX_TAKEN_UP]):
         return None
     if not own:
-        return "about_someone_else"
+        return None if _done_beside(claim, clause, key, found, said) else "about_someone_else"
     if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
         return None
     if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
@@ -86,8 +90,50 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     for reason, holds in checks:
         own = [c for c in own if holds(c)]
         if not own:
-            return reason
+            elsewhere = reason == "contradicted" and _told_elsewhere(claim, clause, key, said)
+            return None if elsewhere else reason
     return None
+
+
+def _told_elsewhere(claim: Claim, clause: Clause, key: str, said: Said) -> bool:
+    """Whether a denied word only stands aside of what the fact says in another clause.
+
+    "i don't care for soccer i think it's boring" (it), "i don't fly i'm too scared" (scared *of flying*), "i don't
+    drink coffee just tea" (the drinking is denied of something else).
+    """
+    at = clause.words.index(key)
+    aside = any(word in _ASIDE for word in clause.words[max(0, at - 3) : at])
+    for other in clause.words:
+        if other == key or other not in claim.hard:
+            continue
+        for c in said.clauses:
+            if (c.subject == OTHER and not claim.opinion) or not any(says(w, other) for w in c.words) or any(says(w, key) for w in c.words):
+                continue
+            if not _agrees(c, claim, clause):
+                continue
+            done_to = clause.words[at + 1 : at + 2] == (other,) and _of_another_thing(key, said)
+            if aside or done_to or not _POINTING.isdisjoint(c.words):
+                return True
+    return False
+
+
+def _of_another_thing(verb: str, said: Said) -> bool:
+    """Whether a verb is said with an object of its own wherever it is said ("i don't drink coffee")."""
+    after = [c.words[at + 1 : at + 2] for c in said.clauses for at, w in enumerate(c.words) if says(w, verb)]
+    return bool(after) and all(word and not is_light(word[0]) for word in after)
+
+
+def _done_beside(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> bool:
+    """Whether somebody is said to do it just beside ("i took piano lessons my grandmother taught me")."""
+    verbs = [word for word in clause.words[2:4] if word in claim.hard and word != key]
+    if not clause.who or not verbs or "me" not in clause.words:
+        return False
+    beside = {i + step for i, c in enumerate(said.clauses) if c in found for step in (-1, 1)}
+    return any(
+        proves(said.clauses[i].who, clause.who) and any(says(w, verb) for w in said.clauses[i].words for verb in verbs)
+        for i in beside
+        if 0 <= i < len(said.clauses) and said.clauses[i].who
+    )
 
 
 def _granted(claim: Claim, key: str, found: Clause) -> bool:
@@ -176,7 +222,7 @@ def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
     at_verb = 2 if claim.words[:1] == ("i",) else 0
     return any(
-        a == key and b in claim.hard for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
+        a == key and b in claim.hard and b not in GENERAL for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
     )
 
 

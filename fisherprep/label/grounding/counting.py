@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fisherprep.label.grounding.claims import UNITS, Claim, Number, counts
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import BEING, word_set
+from fisherprep.label.grounding.names import MONTHS
 from fisherprep.label.grounding.numbers import Run, runs
 from fisherprep.label.grounding.wording import proves, stem
 
@@ -22,11 +23,23 @@ def number_said(number: Number, said: Said) -> bool:
     ]
     if any(_same_count(number.counts, clause.words, run) for clause, run in found):
         return True
+    if any(_dated(value, said) for value in number.values):
+        return True
     if any(_short_year(value, clause.words) for value in number.values for clause in said.clauses):
         return True
     if found and any(a == "all" and b in number.counts for a, b in itertools.pairwise(said.words)):
         return True
     return number.values == {"1"} and any(_singular(number.counts, clause.words) for clause in said.clauses)
+
+
+def _dated(value: str, said: Said) -> bool:
+    """Whether "september 11" was said as "september eleventh"."""
+    day = value.removesuffix("#")
+    return any(
+        not run.values.isdisjoint({day, f"{day}#"}) and run.start and clause.words[run.start - 1] in MONTHS
+        for clause in said.clauses
+        for run in runs(clause.words)
+    )
 
 
 def _short_year(value: str, words: Sequence[str]) -> bool:
@@ -43,9 +56,13 @@ def _short_year(value: str, words: Sequence[str]) -> bool:
 _BEFORE_YEARS = word_set("in since from of till until by back")
 
 
+_ANY_THING = word_set("ones them one little guys")
+"""What a number may count instead of a noun that was named before ("three little ones")."""
+
+
 def _same_count(claimed: Sequence[str], words: Sequence[str], run: Run) -> bool:
     """Whether a number counts what the fact says; "she was fourteen" is an age."""
-    said = counts(words, run)
+    said = [word for word in counts(words, run) if word not in _ANY_THING]
     if said and claimed and stem(claimed[0]) in UNITS and stem(said[0]) in UNITS and not proves(said[0], claimed[0]):
         return False
     if not claimed or any(proves(s, c) for s in said for c in claimed):

@@ -17,7 +17,7 @@ from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
 from fisherprep.label.grounding.wording import cased_tokens, stem, tokens
 
 _HEADS = word_set("""
-agency airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp
+agency desk counter airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp
 casino center church cinema city class clinic club college company corporation council court daycare dealership
 department district doctor's embassy facility factory family farm field firm foundation franchise garage gas
 government grocery gym hall headquarters home hospital hotel house industry institute kindergarten lab laboratory

@@ -73,7 +73,7 @@ car vehicle automobile
 truck pickup
 van minivan
 motorcycle motorbike
-tv television
+tv tvs television set
 teacher teach
 degree major
 doctor physician
@@ -94,7 +94,7 @@ cook cooking
 vacation trip
 travel trip
 visit trip
-fly flight plane
+fly flight
 exercise workout
 jog run
 smoke smoker cigarette
@@ -154,6 +154,9 @@ friend buddy pal
 theater movie cinema
 dealer dealership
 quilt quilting
+violent violence
+employee worker staff
+bathroom restroom
 """.strip().splitlines()
 )
 """Words of which each says as much as the others."""
@@ -178,6 +181,7 @@ BROADER = {
         "relative": "cousin uncle aunt niece nephew sister brother",
         "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
         "military": "army navy marines marine corps", "quit": "anymore",
+        "weight": "pound", "employee": "person guy", "young": "little", "school": "grade teach",
         "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
     }.items()
 }  # fmt: skip
@@ -266,7 +270,8 @@ FILLED = (
     "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will",
     "or something like that",
     "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but",
-    "let me see", "you see", "nothing but", "no matter",
+    "let me see", "you see", "nothing but", "no matter", "good for you", "there you go", "thank you", "thanks to you",
+    "how about you", "what about you", "i don't blame you", "i tell you", "i'll tell you", "bless your heart",
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
 PAST_FORMS = {

@@ -23,6 +23,9 @@ _LOOKING_AHEAD = word_set("will going look think try retire trying looking like 
 _ENDING_VERBS = forms_of("quit stop drop retire give")
 
 
+_BIDDING = word_set("should ought must need better suppose supposed believe think feel want wish have against favor")
+
+
 _POINTING = word_set("it that them one ones they")
 
 
@@ -99,6 +102,8 @@ def mood_differs(claim: Claim, said: Said) -> str | None:
     if claim.clauses and claim.clauses[0].subject == OTHER and _age_of_another(claim, said):
         return "number_not_said"
     if _apart(claim, said):
+        return "not_supported"
+    if claim.opinion and "should" in words and _BIDDING.isdisjoint(heard | asked):
         return "not_supported"
     supposing = claim.words[1:2] and claim.words[1] in ("might", "may", "plan", "hope", "want", "will")
     if supposing and (_MAYBE | SUPPOSING).isdisjoint(heard | asked) and _LOOKING_AHEAD.isdisjoint(heard):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import AUXILIARIES, BEING, IRREGULAR_PAST, KIN, STOP, THIRD_VERBS, word_set
+from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.subjects import NEUTRAL
 from fisherprep.label.grounding.wording import stem
 
@@ -94,6 +95,8 @@ def _after_subject(words: Sequence[str]) -> int | None:
 
 
 def participle(word: str) -> bool:
+    if runs([word]):
+        return False
     return word.endswith(("ing", "ed", "en")) or word in IRREGULAR_PAST or word in ("gone", "grown", "born", "done")
 
 

@@ -59,6 +59,9 @@ LIGHT_FOR = {
     "serve": word_set("be"),
     "earn": word_set("get make"),
     "read": word_set("book"),
+    "adopt": word_set("get"),
+    "handle": word_set("do eat take stand"),
+    "refuse": word_set("will"),
 }
 """Verbs in whose place common speech puts a light one: "she does soccer", "i haven't had meat"."""
 
@@ -92,10 +95,14 @@ _IMPLIED = {
     "can not stand": "hate dislike",
     "be bear": "from",
     "get marry": "wedding",
-    "deliver mail": "mailman",
+    "deliver mail": "mailman carrier",
     "sell house": "realtor",
     "in the service": "military serve",
     "be on a plane": "fly",
+    "little one": "child kid young",
+    "lay off": "lose job unemployed",
+    "half": "root descent heritage ancestry",
+    "deliver the mail": "mailman",
 }
 _PHRASES = {tuple(stem(w) for w in tokens(phrase)): tuple(tokens(words)) for phrase, words in _IMPLIED.items()}
 

@@ -109,7 +109,7 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     if word in ("at", "for"):
         if word == "at" and phrase[0] not in _DETERMINED and phrase[-1] in PEOPLES:
             return True
-        if stem(words[at - 1]) in _CHEERING or (words[at - 1] == "looking" and word == "at" and not capital):
+        if stem(words[at - 1]) in _CHEERING or words[at - 1] == "all" or (words[at - 1] == "looking" and word == "at" and not capital):
             return False
         return strange or not BRANDS.isdisjoint(phrase) or (capital and not _of_the_calendar(phrase))
     if word == "with":
@@ -169,7 +169,7 @@ def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
         return True
     end = next((i for i in range(at, len(words)) if not cased[i][:1].isupper()), len(words))
     followed = set(words[at + 1 : end + 1])
-    if _of_a_place(words[at]) or words[at] in _PLAIN_CAPITALS or words[at] in MONTHS or words[at] in ("you", "your"):
+    if _of_a_place(words[at]) or words[at] in _PLAIN_CAPITALS or _several(cased[at]) or words[at] in MONTHS or words[at] in ("you", "your"):
         return False
     before = words[:at]
     lead = next((i for i in range(at - 1, -1, -1) if not cased[i][:1].isupper()), 0)
@@ -178,6 +178,11 @@ def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
     if _first_name(words, lead, at):
         return False
     return not (_place_slot(before, lead) or _liked(before, words[at + 1 :], words[at]))
+
+
+def _several(token: str) -> bool:
+    """``TVs``."""
+    return token[:-1].isupper() and token.endswith("s") and token[:-1].lower() in KNOWN_CAPITALS
 
 
 def _of_a_place(word: str) -> bool:
@@ -196,6 +201,7 @@ def _place_slot(before: Sequence[str], lead: int) -> bool:
 def _first_name(words: Sequence[str], lead: int, at: int) -> bool:
     """Whether a first name stands where one of kin or of a pet is told."""
     bare = words[at]
+    bare = bare[:-2] if bare.endswith("ie") and bare[:-2] in FIRST_NAMES else bare
     in_slot = words[lead] in _NAMING or words[lead] in KIN
     if not in_slot or (
         KIN.isdisjoint(words[:at]) and "name" not in words and "named" not in words and words[lead] != "sweetheart"

@@ -27,6 +27,8 @@ _CARRIED = word_set("if wish hope what where how who why when")
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
 _FILLING = word_set("one just still also always never really now")
+_BEFORE_YOU = word_set("with for to from about tell bless thank behind")
+"""After these the listener is spoken to, not of ("i'm with you on that")."""
 IMPERSONAL = word_set("it that there this here")
 
 
@@ -44,6 +46,8 @@ def subject_at(words: Sequence[str], at: int) -> str | None:
         rest = [w for w in words[at + 2 : at + 6] if w not in _FILLING]
         if rest and (rest[0] in THIRD_VERBS or _past(rest[0])):
             return OTHER
+    if word == "you" and before in _BEFORE_YOU:
+        return None
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC
     if word in IMPERSONAL and words[at + 1 : at + 2] and words[at + 1] in ("'s", "is", "was", "are", "were", "has"):

@@ -48,7 +48,7 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     return None
 
 
-_GENERAL = word_set(
+GENERAL = word_set(
     "food foods cuisine dish dishes music song songs film films movie movies show shows program book books reading "
     "game games holiday sport sports language baby hobby dog breed season family people"
 )
@@ -62,7 +62,9 @@ def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
     at = claim.words.index(word)
     if claim.words[at - 1] + " " + word in _GENERAL_PAIRS:
         return any_proves(spoken, claim.words[at - 1])
-    if word not in _GENERAL:
+    if word in ("dollar", "dollars"):
+        return bool(claim.numbers)
+    if word not in GENERAL:
         return False
     said = [w for w in claim.words if w != word and (w in claim.hard or any(n.word == w for n in claim.names))]
     narrows = claim.words[at + 1 : at + 2] and claim.words[at + 1] in said
@@ -102,9 +104,10 @@ def _supported(claim: Claim, said: Said) -> bool:
     own = [clause for clause in said.clauses if clause.subject != OTHER]
     near = [
         clause
-        for clause, after in itertools.zip_longest(own, own[1:])
+        for before, clause, after in zip([None, *own], own, [*own[1:], None], strict=False)
         if _speaks_of(clause, claim)
         or (after and after.words[0] == "and" and _speaks_of(after, claim))
+        or (before and len(clause.words) <= _SHORT and clause.words[-1] in ("to", "it") and _speaks_of(before, claim))
         or not _FOR_SEVERAL.isdisjoint(clause.words)
     ] or own
     elliptic = any(clause.subject == NEUTRAL for clause in near)
@@ -127,6 +130,10 @@ def _supported(claim: Claim, said: Said) -> bool:
         if any(verb in SUPPORTED_BY and SUPPORTED_BY[verb].isdisjoint(words) for verb in verbs):
             return False
     return True
+
+
+_SHORT = 6
+"""Words of a clause that only goes on with the one before ("i never looked for her i didn't want to")."""
 
 
 def _speaks_of(clause: Clause, claim: Claim) -> bool:

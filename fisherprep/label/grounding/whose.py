@@ -15,6 +15,7 @@ from fisherprep.label.grounding.wording import proves, stem
 
 _REPORTING = word_set("think say believe feel tell claim")
 _FAMILY = word_set("family kids children parents wife husband")
+_UNRESOLVED = word_set("he she they")
 _OTHERS_POSSESSIVES = word_set("his her their your 's")
 
 
@@ -39,6 +40,8 @@ def not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
     ):
         return stem(key) != "marry"
     if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
+        return False
+    if claim.words[0] == "my" and claim.words[1] not in KIN and found.who in _UNRESOLVED:
         return False
     if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
         mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
@@ -81,6 +84,8 @@ def counted_for_another(claim: Claim, said: Said) -> bool:
         return False
     clause = claim.clauses[0]
     for number in claim.numbers:
+        if "old" in number.counts and number.counts[-1] in KIN:
+            continue
         found = [c for c in said.clauses if any(not run.values.isdisjoint(number.values) for run in runs(c.words))]
         if found and clause.subject == OWN and all(not_theirs(claim, clause, "", c) for c in found):
             return True

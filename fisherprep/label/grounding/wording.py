@@ -19,6 +19,9 @@ _WHOLE = {
     "won't": ("will", "not"), "can't": ("can", "not"), "cannot": ("can", "not"), "ain't": ("is", "not"),
     "gonna": ("going", "to"), "wanna": ("want", "to"), "gotta": ("have", "to"), "let's": ("let", "us"),
     "'cause": ("cause",), "o'clock": ("o'clock",), "'em": ("them",), "y'all": ("you", "all"),
+    "oughta": ("ought", "to"), "kinda": ("kind", "of"), "sorta": ("sort", "of"), "coulda": ("could", "have"),
+    "shoulda": ("should", "have"), "woulda": ("would", "have"), "lotta": ("lot", "of"), "outta": ("out", "of"),
+    "hafta": ("have", "to"), "gotcha": (), "gimme": ("give", "me"), "lemme": ("let", "me"),
 }  # fmt: skip
 _ENDINGS = {"'m": "am", "'re": "are", "'ve": "have", "'ll": "will", "'d": "'d", "'s": "'s"}
 _FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"})
@@ -26,11 +29,25 @@ _FILLERS = frozenset({"uh", "um", "er", "mhm", "ah", "hm", "huh", "eh", "uh-huh"
 
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, contractions taken apart; broken-off words and hesitations left out."""
-    words = [part for token in cased_tokens(text) for part in _parts(token.lower())]
+    words = _spelled([part for token in cased_tokens(text) for part in _parts(token.lower())])
     return _in_laws(words) if "law" in words or "laws" in words else words
 
 
 _RELATED = frozenset({"mother", "father", "sister", "brother", "son", "daughter", "sisters", "brothers"})
+
+
+def _spelled(words: list[str]) -> list[str]:
+    """``t v`` as one word; "a" and "i" are words of their own at the beginning."""
+    joined: list[str] = []
+    open_run = False
+    for word in words:
+        letter = len(word) == 1 and word.isalpha()
+        if letter and open_run:
+            joined[-1] += word
+        else:
+            joined.append(word)
+        open_run = letter and (open_run or word not in "aios")
+    return joined
 
 
 def _in_laws(words: list[str]) -> list[str]:
@@ -41,7 +58,7 @@ def _in_laws(words: list[str]) -> list[str]:
             joined[-2:] = [f"{joined[-2]}inlaw"]
         elif word == "laws" and joined[-1:] == ["in"] and len(joined) > 1:
             joined[-1] = "inlaws"
-        else:
+        elif word != "law" or not joined or not joined[-1].endswith("inlaw"):
             joined.append(word)
     return joined
 
