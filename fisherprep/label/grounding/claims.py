@@ -205,7 +205,8 @@ def _single(words: Sequence[str]) -> Iterable[str]:
     """Nouns that "a" counts: in "a little boy" both words, for want of a parser."""
     for at, word in enumerate(words):
         if word in ("a", "an"):
-            yield from counts(words, Run(at, at + 1, frozenset()))
+            counted = counts(words, Run(at, at + 1, frozenset()))
+            yield from (noun for noun in counted if stem(noun) not in UNITS and not runs([noun]))
 
 
 def _number(words: Sequence[str], run: Run) -> Number:
@@ -213,7 +214,10 @@ def _number(words: Sequence[str], run: Run) -> Number:
     return Number(run.values, () if money else tuple(counts(words, run)))
 
 
-_COUNT_ENDS = word_set("and or but i with in at for that who because of we so a an or she he they you is was were are")
+_COUNT_ENDS = word_set(
+    "and or but i with in at for that who because of we so a an or she he they you is was were are while when after before "
+    "during since until if till on by from to"
+)
 
 
 def counts(words: Sequence[str], run: Run) -> list[str]:

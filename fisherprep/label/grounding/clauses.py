@@ -21,6 +21,7 @@ from fisherprep.label.grounding.lexicon import (
     MEN,
     NEGATORS,
     PRONOUNS,
+    STOP,
     SUPPOSING,
     THIRD_VERBS,
     WITHOUT_POLARITY,
@@ -31,6 +32,8 @@ from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
 from fisherprep.label.grounding.subjects import IMPERSONAL, NEUTRAL, OTHER, OWN, subject_at, with_what_leads
 from fisherprep.label.grounding.wording import stem, tokens
 
+_DENIABLE = word_set("more longer other one such way good need use")
+"""Light words that "no" denies."""
 _DOUBTED = word_set("think believe feel guess suppose")
 """What follows "i don't think" is denied."""
 MAX_BACK = 12
@@ -38,7 +41,18 @@ MAX_BACK = 12
 _SET_PHRASES = sorted({tuple(tokens(phrase)) for phrase in FILLED}, key=len, reverse=True)
 _TEMPORAL = word_set("since when until after before while")
 """What leads into a clause aside, after which "so" goes on with the one before."""
-_NOT_YET = {("get", "married"), ("getting", "married"), ("wants", "to"), ("wanted", "to")}
+_NOT_YET = {
+    ("tried", "to"),
+    ("next", "year"),
+    ("next", "month"),
+    ("next", "summer"),
+    ("next", "spring"),
+    ("next", "fall"),
+    ("get", "married"),
+    ("getting", "married"),
+    ("wants", "to"),
+    ("wanted", "to"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Clause:
         for at, word in enumerate(self.words):
             if word == "no":
                 after = self.words[at + 1 : at + 2]
-                if after and after[0] not in NEGATORS | IMPERSONAL | {"just", "actually", "but"}:
+                if after and (after[0] not in STOP or after[0] in _DENIABLE):
                     return True
             elif word in NEGATORS or stem(word) in AGAINST:
                 return True

@@ -36,7 +36,7 @@ _TOWARDS = word_set("in at near out here up down over right just outside around 
 _TRADES = word_set("teach work coach manage study drive")
 _STANDING_IN = word_set("one it them there here")
 _POINTING = word_set("it it's them that one ones")
-_ASIDE = word_set("of to in on at for from with about after before during you")
+_ASIDE = word_set("of to in on at for from with about after before during near around by as you every")
 """What leads to a word that is not what a fact says, only what it is about, where or when."""
 
 
@@ -72,7 +72,8 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return None if _done_beside(claim, clause, key, found, said) else "about_someone_else"
     if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
         return None
-    if ("my", key) in zip(claim.words, claim.words[1:], strict=False) and any(w != key for w in claim.hard):
+    mine = [claim.words[max(0, at - 2) : at] for at, word in enumerate(claim.words) if word == key]
+    if any("my" in lead for lead in mine) and any(w != key for w in claim.hard):
         return None
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
@@ -85,12 +86,12 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
             ),
         ),
         ("only_supposed", lambda c: _presupposes(claim, key, c) or not c.supposed or _supposes(claim)),
-        ("place_not_said", lambda c: not is_place or not _place_differs(clause, key, c)),
+        ("place_not_said", lambda c: not is_place or _there(said) or not _place_differs(clause, key, c)),
     )
     for reason, holds in checks:
         own = [c for c in own if holds(c)]
         if not own:
-            elsewhere = reason == "contradicted" and _told_elsewhere(claim, clause, key, said)
+            elsewhere = reason in ("contradicted", "only_supposed") and _told_elsewhere(claim, clause, key, said)
             return None if elsewhere else reason
     return None
 
@@ -107,9 +108,8 @@ def _told_elsewhere(claim: Claim, clause: Clause, key: str, said: Said) -> bool:
         if other == key or other not in claim.hard:
             continue
         for c in said.clauses:
-            if (c.subject == OTHER and not claim.opinion) or not any(says(w, other) for w in c.words) or any(says(w, key) for w in c.words):
-                continue
-            if not _agrees(c, claim, clause):
+            heard = any(says(w, other) for w in c.words) and not any(says(w, key) for w in c.words)
+            if not heard or (c.subject == OTHER and not claim.opinion) or not _agrees(c, claim, clause):
                 continue
             done_to = clause.words[at + 1 : at + 2] == (other,) and _of_another_thing(key, said)
             if aside or done_to or not _POINTING.isdisjoint(c.words):
@@ -123,14 +123,19 @@ def _of_another_thing(verb: str, said: Said) -> bool:
     return bool(after) and all(word and not is_light(word[0]) for word in after)
 
 
+_TAKEN_UP = word_set("me it them")
+
+
 def _done_beside(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> bool:
     """Whether somebody is said to do it just beside ("i took piano lessons my grandmother taught me")."""
     verbs = [word for word in clause.words[2:4] if word in claim.hard and word != key]
-    if not clause.who or not verbs or "me" not in clause.words:
+    if not clause.who or not verbs:
         return False
     beside = {i + step for i, c in enumerate(said.clauses) if c in found for step in (-1, 1)}
     return any(
-        proves(said.clauses[i].who, clause.who) and any(says(w, verb) for w in said.clauses[i].words for verb in verbs)
+        proves(said.clauses[i].who, clause.who)
+        and not _TAKEN_UP.isdisjoint(said.clauses[i].words)
+        and any(says(w, verb) for w in said.clauses[i].words for verb in verbs)
         for i in beside
         if 0 <= i < len(said.clauses) and said.clauses[i].who
     )
@@ -222,7 +227,8 @@ def _modifies(claim: Claim, key: str) -> bool:
     """Whether a word stands before the one that it narrows ("baseball game")."""
     at_verb = 2 if claim.words[:1] == ("i",) else 0
     return any(
-        a == key and b in claim.hard and b not in GENERAL for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
+        a == key and b in claim.hard and b not in GENERAL
+        for a, b in zip(claim.words[at_verb:], claim.words[at_verb + 1 :], strict=False)
     )
 
 
@@ -245,6 +251,15 @@ def _bore(clause: Clause) -> bool:
 
 def _still(clause: Clause, verb: str) -> bool:
     return any(word in ("have", "has", "been", "am", "is", "are", "'s", verb) for word in clause.words)
+
+
+def _there(said: Said) -> bool:
+    """Whether a place named elsewhere is spoken of ("my grandparents were from there")."""
+    return any(
+        a in ("from", "live", "lived", "up", "born", "moved") and b == "there"
+        for c in said.clauses
+        for a, b in zip(c.words, c.words[1:], strict=False)
+    )
 
 
 def _place_differs(clause: Clause, place: str, found: Clause) -> bool:
@@ -276,7 +291,7 @@ def _bond(words: Sequence[str], place: str) -> str | None:
             return VISIT
         if words[i] == "been" and words[i + 1] == "to":
             return VISIT
-        if (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
+        if words[i] != "called" and (bond := PLACE_VERBS.get(stem(words[i]))) is not None:
             if "originally" in words[max(0, i - 2) : i]:
                 return ORIGIN
             moved = bond == FROM and any(stem(w) == "move" for w in words[max(0, i - 3) : i])

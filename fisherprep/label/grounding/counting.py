@@ -79,8 +79,10 @@ def is_one_of_several(noun: str, said: Said) -> bool:
         for run in runs(clause.words)
         if any(proves(word, noun) and word != noun for word in counts(clause.words, run))
     ]
+    one = any(run.values == {"1"} and not counts(c.words, run) for c in said.clauses for run in runs(c.words))
     return (
         bool(numbers)
+        and not one
         and not any("1" in v for v in numbers)
         and not any(_singular((noun,), c.words) for c in said.clauses)
     )

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from fisherprep.label.grounding.clauses import Clause, clauses
-from fisherprep.label.grounding.lexicon import AUXILIARIES, NEGATORS, word_set
+from fisherprep.label.grounding.lexicon import AUXILIARIES, BOUNDARIES, NEGATORS, word_set
+from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
 from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
@@ -101,7 +102,7 @@ class Evidence:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
-            refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words))
+            refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words)) or elliptic(words)
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
@@ -126,6 +127,18 @@ class Evidence:
         if not _asks(said):
             return ()
         return (Question(tuple(said) if _ASKING.isdisjoint(said) else (), _answered(answer), tuple(said)),)
+
+
+def elliptic(words: Sequence[str]) -> bool:
+    """Whether what is begun or counted was named before ("i started when i was ten", "two in diapers")."""
+    begun = any(a in _BEGUN and b in _AFTER_BEGUN for a, b in itertools.zip_longest(words, words[1:], fillvalue=""))
+    return begun or any(
+        run.values != {"1"} and words[run.end : run.end + 1] in (["in"], ["under"], ["of"]) for run in runs(words)
+    )
+
+
+_BEGUN = word_set("started start quit stopped began")
+_AFTER_BEGUN = BOUNDARIES | word_set("in at about around again") | {""}
 
 
 def _without_counts(words: Sequence[str]) -> list[str]:

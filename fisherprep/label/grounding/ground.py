@@ -36,7 +36,7 @@ REASONS = {
     "too_long": f"over {MAX_FACT_CHARS} characters, or more than one sentence",
     "repetitive": "says the same words over and over",
     "cut_off": "breaks off before its end",
-    "not_second_person": 'does not begin with "You" or "Your", or speaks in the first person',
+    "not_second_person": 'does not speak of "you", or speaks in the first person',
     "is_the_name": "states the speaker's own name, which has a field of its own",
     "about_other_party": "speaks of the other speaker, the call or the study",
     "identifies_person": "holds a last name, phone number, address, e-mail address, birth date, employer or school",
@@ -62,7 +62,7 @@ _LEFT_OPEN = word_set("and or but the a an of your with because is are am was we
 """What no sentence ends with."""
 _SENTENCE_END = re.compile(r"[.!?;](?=\s+\S)")
 _ABBREVIATION = re.compile(r"(?:\b(?:St|Ft|Mt|Mr|Mrs|Ms|Dr|Jr|Sr|vs|etc|U\.S|a\.m|p\.m)|\b[A-Z])$")
-_SECOND_PERSON = re.compile(r"(?:You|Your|You're|You've|You'd|You'll)\b")
+_SECOND_PERSON = re.compile(r"\b(?:you|your|yours|you're|you've|you'd|you'll)\b", re.IGNORECASE)
 _FIRST_PERSON = word_set("i me my mine we us our ours myself ourselves")
 _OTHER_PARTY = re.compile(
     r"\bthe other (?:speaker|person|party|caller|side|participant|one|guy|woman|man|lady)\b|\bspeaker [ab]\b"
@@ -138,9 +138,9 @@ def _form(text: str) -> str | None:
     words = tokens(text)
     if _repeats(words):
         return "repetitive"
-    if words and (words[-1] in _LEFT_OPEN or text.rstrip(" .").endswith((",", "-"))):
+    if words and (_open_end(words) or text.rstrip(" .").endswith((",", "-"))):
         return "cut_off"
-    if not _SECOND_PERSON.match(text) or not _FIRST_PERSON.isdisjoint(words) or len(words) < 2:
+    if not _SECOND_PERSON.search(text) or not _FIRST_PERSON.isdisjoint(words) or len(words) < 2:
         return "not_second_person"
     if _OWN_NAME.match(text):
         return "is_the_name"
@@ -149,13 +149,20 @@ def _form(text: str) -> str | None:
     return "identifies_person" if identifies(text) else None
 
 
+def _open_end(words: Sequence[str]) -> bool:
+    """Whether a sentence breaks off; "it was your grandfather's" does not."""
+    return words[-1] in _LEFT_OPEN and not (
+        words[-1] == "'s" and not {"is", "was", "are", "were"}.isdisjoint(words[-6:])
+    )
+
+
 def _repeats(words: Sequence[str]) -> bool:
-    """Whether a text goes round: a word that carries meaning three times, or three words in a row twice."""
+    """Whether a text goes round: a word that carries meaning three times, or four words in a row twice."""
     numbers = {at for run in runs(words) for at in range(run.start, run.end)}
     words = [word for at, word in enumerate(words) if at not in numbers]
     counted = Counter(stem(word) for word in words if word not in STOP)
-    threes = Counter(zip(words, words[1:], words[2:], strict=False))
-    return any(n > 2 for n in counted.values()) or any(n > 1 for n in threes.values())
+    fours = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
+    return any(n > 2 for n in counted.values()) or any(n > 1 for n in fours.values())
 
 
 def _sentence(text: str) -> str:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Sequence
 
 from fisherprep.label.grounding.bindings import LOCATING
+from fisherprep.label.grounding.dictionary import in_dictionary
 from fisherprep.label.grounding.lexicon import BROADER, EQUAL, IRREGULAR, KIN, OTHERS, SOFT, STOP, THIRD_VERBS, word_set
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
 from fisherprep.label.grounding.wording import cased_tokens, stem, tokens
 
 _HEADS = word_set("""
-agency desk counter airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp
+agency airport apartment army bakery bank bar base beauty bookstore branch building business cafe cafeteria camp
 casino center church cinema city class clinic club college company corporation council court daycare dealership
 department district doctor's embassy facility factory family farm field firm foundation franchise garage gas
 government grocery gym hall headquarters home hospital hotel house industry institute kindergarten lab laboratory
@@ -208,10 +209,14 @@ def _unknown(word: str) -> bool:
 
 def plain_word(word: str) -> bool:
     """Whether a word of lower case is a common one by the lists of this room."""
-    return _common(word)
+    return _listed(word)
 
 
 def _common(word: str) -> bool:
+    return in_dictionary(word) or _listed(word)
+
+
+def _listed(word: str) -> bool:
     return word in _KNOWN or stem(word) in _KNOWN or word in _PLAIN_AT or bool(runs([word])) or word == "'s"
 
 

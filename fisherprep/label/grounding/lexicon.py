@@ -217,7 +217,7 @@ granddaughter grandchild grandchildren grandkids uncle aunt cousin cousins niece
 neighbor neighbors boss coworker boyfriend girlfriend landlord landlady fiance fiancee partner ex guy lady man woman
 teacher doctor family in-laws inlaws law stepson stepdaughter stepmother stepfather stepdad stepmom twin twins
 sisterinlaw brotherinlaw motherinlaw fatherinlaw dog cat dogs cats puppy pet pets bird horse sisters brothers sons
-daughters owner manager
+daughters owner manager pop pops girlfriends boyfriends nieces nephews uncles aunts grandmothers grandfathers
 """)
 KIN |= BROADER["dog"] | BROADER["cat"]
 """Whose doings are not the speaker's own."""
@@ -260,13 +260,15 @@ BOUNDARIES = word_set(
     "and but so because then when while although though cause instead except where since until after before"
 )
 AUXILIARIES = word_set("do did are were have would could can will should does is was had has am")
-SUPPOSING = word_set("trying due if wish would 'd could might want wanna hope hoping plan planning gonna saving")
+SUPPOSING = word_set(
+    "trying dreamed dreaming due if wish would 'd could might want wanna hope hoping plan planning gonna saving"
+)
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever"
+    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever look looking"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
-    "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no doubt", "no problem", "can't wait",
+    "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no lie", "no joke", "no doubt", "no problem", "can't wait",
     "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will",
     "or something like that",
     "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but",
@@ -275,7 +277,7 @@ FILLED = (
 )  # fmt: skip
 """Set phrases whose words mean nothing by themselves; they are taken out before clauses are read."""
 PAST_FORMS = {
-    "have": "had", "live": "lived", "work": "worked", "are": "was were", "own": "owned", "play": "played",
+    "have": "had", "live": "lived", "work": "worked", "are": "was were", "own": "owned had", "play": "played",
     "teach": "taught", "drive": "drove", "smoke": "smoked", "study": "studied", "run": "ran", "attend": "attended",
     "coach": "coached", "manage": "managed", "collect": "collected",
 }  # fmt: skip

@@ -44,7 +44,7 @@ LICENSES = {
     "serve": word_set("serve be work do volunteer am is are was been"),
     "give": word_set("give donate buy teach send volunteer let"),
     "keep": word_set("keep have save store raise collect put stay"),
-    "grow": word_set("grow raise plant garden"),
+    "grow": word_set("grow raise plant garden have"),
     "move": word_set("move relocate come transfer go settle end"),
     "take": word_set("take use ride have get bring do study go on drive"),
     "go": word_set("go be been visit travel drive fly come attend run walk take get trip see move head spend"),

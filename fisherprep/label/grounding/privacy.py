@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fisherprep.label.grounding.identity import names_a_person, names_an_address, names_an_organisation, plain_word
+from fisherprep.label.grounding.identity import names_a_person, names_an_address, names_an_organisation
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.slots import fills_a_name_slot
@@ -16,7 +16,7 @@ _INSTRUCTION = re.compile(
     r"\b(?:ignor\w*|disregard\w*|forget|overrid\w*|bypass\w*)\b.{0,40}\b(?:instruction|rule|prompt|guideline|order|"
     r"everything|above|previous|prior)\w*"
     r"|\b(?:system|developer|hidden|secret|initial) (?:prompt|message|instruction)s?\b|\bprompts?\b.{0,20}\binject"
-    r"|\bas an? (?:ai|a\.i\.|assistant|(?:large )?language model)\b|\blanguage model\b|\bjailbr(?:eak|oken)\b"
+    r"|\bas an? (?:ai|a\.i\.|assistant(?=[,.:]|$| you| to)|(?:large )?language model)\b|\blanguage model\b|\bjailbr(?:eak|oken)\b"
     r"|\bchat ?gpt\b"
     r"|\byou are (?:now )?(?:an? )?(?:ai|a\.i\.|(?:helpful |evil )?assistant|dan)\b|\bdo anything now\b"
     r"|\b(?:respond|answer|reply|output|print|repeat|return)\b.{0,25}\b(?:json|exactly|only with|the following"
@@ -92,7 +92,7 @@ def identifies(text: str) -> bool:
         return True
     if any(rule(text) for rule in (names_an_address, names_a_person, names_an_organisation)):
         return True
-    return _phone_number(text) or _birth_date(text) or _full_name(text) or fills_a_name_slot(text, plain_word)
+    return _phone_number(text) or _birth_date(text) or _full_name(text) or fills_a_name_slot(text)
 
 
 def _phone_number(text: str) -> bool:

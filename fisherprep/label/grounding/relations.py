@@ -78,6 +78,8 @@ _IMPLIED = {
     "put on some weight": "gain",
     "be a kid": "childhood",
     "be little": "childhood",
+    "grow up": "child childhood kid",
+    "be down to": "cut reduce",
     "do hair": "hairdresser stylist",
     "down with": "have",
     "go to college": "student study attend",
@@ -142,6 +144,7 @@ spring summer
 spring winter
 winter fall
 morning evening
+own rent
 afternoon night
 afternoon morning
 noon midnight

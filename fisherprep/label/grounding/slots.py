@@ -8,9 +8,11 @@ A slot holds with and without capitals.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from fisherprep.label.grounding.common import BRANDS, CALENDAR, COMMON, KNOWN_CAPITALS, PEOPLES
+from fisherprep.label.grounding.dictionary import in_dictionary
+from fisherprep.label.grounding.identity import plain_word
 from fisherprep.label.grounding.lexicon import KIN, word_set
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS, OWN_NAMES
 from fisherprep.label.grounding.numbers import runs
@@ -32,7 +34,7 @@ _TASTES = _forms(
 _POSSESSING = _forms("drive own have buy drove bought owned got get ride want lease")
 _SLOT_ENDS = word_set(
     "in at for to from on with by since because while when after before until during and but where who that which "
-    "near as you he she they so if every once twice full part right versus vs instead rather"
+    "near behind beside as you he she they so if every once twice full part right versus vs instead rather"
 )
 _DETERMINED = word_set("a an your his her their my some any another its this that these those")
 _LOCATED = word_set("in near outside around from through of across throughout")
@@ -42,6 +44,9 @@ _SENT_AWAY = _forms(
 )
 _SCHOOLED = _forms("attend join transfer apply accept enroll belong")
 _DWELLING = _forms("live reside stay house apartment")
+_SERVING = _forms("work job play employ manage coach volunteer intern hire")
+"""Verbs of those who do it for or at somebody."""
+_CONGREGATIONS = word_set("lutheran baptist methodist presbyterian catholic episcopal christian central")
 _CHEERING = _forms("root cheer vote ticket tickets")
 _ESTATES = word_set(
     "apartments estates towers village manor heights acres gardens condos condominiums commons court homes projects "
@@ -77,27 +82,27 @@ _DESCRIBING = (
 )
 
 
-def fills_a_name_slot(text: str, common: Callable[[str], bool]) -> bool:
+def fills_a_name_slot(text: str) -> bool:
     """Whether a text names an employer, school, church, club, street, dwelling or family.
 
     Args:
         text: a sentence in the second person.
-        common: whether a lower-case word is a plain one by the lists of the caller.
     """
     cased = [word.removesuffix("'s") or word for word in cased_tokens(text)]
     words = [word.lower() for word in cased]
 
-    def plain(word: str) -> bool:
-        return common(word) or word in COMMON or stem(word) in COMMON or word in CALENDAR or word in PEOPLES
-
     return (
-        any(_slot(cased, words, at, plain) for at in range(1, len(words)))
+        any(_slot(cased, words, at) for at in range(1, len(words)))
         or any(_odd_capital(cased, words, at) for at in range(1, len(words)))
-        or _family_name(cased, words, plain)
+        or _family_name(cased, words)
     )
 
 
-def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[str], bool]) -> bool:
+def _plain(word: str) -> bool:
+    return plain_word(word) or word in COMMON | CALENDAR | PEOPLES or in_dictionary(word)
+
+
+def _slot(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
     """Whether the words after a preposition or verb are a name where only common nouns may stand."""
     word = words[at]
     phrase = _phrase(words, at + 1)
@@ -105,11 +110,13 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
         return False
     before = {stem(other) for other in words[max(0, at - 6) : at]}
     capital = any(c[:1].isupper() for c in cased[at + 1 : at + 1 + len(phrase)])
-    strange = _strange(phrase, plain) or (capital and not _all_capitals_known(cased, words, at + 1, len(phrase)))
+    unknown_capital = capital and not _all_capitals_known(cased, words, at + 1, len(phrase))
+    strange = _strange(phrase) or _bare(phrase, word, before) or unknown_capital
     if word in ("at", "for"):
         if word == "at" and phrase[0] not in _DETERMINED and phrase[-1] in PEOPLES:
             return True
-        if stem(words[at - 1]) in _CHEERING or words[at - 1] == "all" or (words[at - 1] == "looking" and word == "at" and not capital):
+        looking = words[at - 1] == "looking" and word == "at" and not capital
+        if stem(words[at - 1]) in _CHEERING or words[at - 1] == "all" or looking:
             return False
         return strange or not BRANDS.isdisjoint(phrase) or (capital and not _of_the_calendar(phrase))
     if word == "with":
@@ -119,9 +126,10 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int, plain: Callable[[
     if word == "by":
         return not {"employ", "hir", "hire"}.isdisjoint(before) and strange
     if word in ("to", "into") and stem(words[at - 1]) in ("go", "get", "belong", "transfer", "apply", "accept"):
-        return _strange([w for w in phrase if w not in PLACES] or ["a"], plain) or _is_a_school(phrase)
+        unknown = _strange([w for w in phrase if w not in PLACES] or ["a"])
+        return unknown or _bare(phrase, word, before) or _is_a_school(phrase)
     if stem(word) in _SCHOOLED:
-        return strange or (capital and not all(w in PEOPLES | CALENDAR or plain(w) for w in phrase))
+        return strange or (capital and not all(w in PEOPLES | CALENDAR or _plain(w) for w in phrase))
     if word == "of" and words[at - 1] in ("member", "members", "pastor", "brother", "sister"):
         return strange
     if word in ("on", "off"):
@@ -139,11 +147,21 @@ def _phrase(words: Sequence[str], start: int) -> list[str]:
     return phrase
 
 
-def _strange(phrase: Sequence[str], plain: Callable[[str], bool]) -> bool:
+def _strange(phrase: Sequence[str]) -> bool:
     """Whether no common phrase; after "a" or "your" any lower-case noun is common."""
     if phrase[0] in _DETERMINED or runs(phrase[:1]):
         return False
-    return any(not plain(word) and not runs([word]) and not word.endswith(_DESCRIBING[:8]) for word in phrase)
+    return any(not _plain(word) and not runs([word]) and not word.endswith(_DESCRIBING[:8]) for word in phrase)
+
+
+def _bare(phrase: Sequence[str], lead: str, before: set[str]) -> bool:
+    """Whether a phrase of plain words lacks the article that it would have, were it no name ("work at target")."""
+    if phrase[0] in _DETERMINED | {"the"} or runs(phrase[:1]):
+        return False
+    if phrase[-1] in _ESTATES or (len(phrase) > 1 and phrase[-1] in _CONGREGATIONS):
+        return True
+    named = not plain_word(phrase[-1]) and (not phrase[-1].endswith("s") or phrase[-1] in BRANDS)
+    return named and not (_DWELLING if lead == "on" else _SERVING).isdisjoint(before)
 
 
 def _all_capitals_known(cased: Sequence[str], words: Sequence[str], start: int, length: int) -> bool:
@@ -152,7 +170,7 @@ def _all_capitals_known(cased: Sequence[str], words: Sequence[str], start: int, 
 
 def _of_the_calendar(phrase: Sequence[str]) -> bool:
     return all(word in CALENDAR | PEOPLES | KNOWN_CAPITALS or word.isdigit() or len(word) < 4 for word in phrase) or (
-        phrase[0] in _DETERMINED and all(word in PEOPLES | KNOWN_CAPITALS | COMMON for word in phrase[1:])
+        phrase[0] in _DETERMINED and all(word in PEOPLES | KNOWN_CAPITALS or in_dictionary(word) for word in phrase[1:])
     )
 
 
@@ -169,7 +187,8 @@ def _odd_capital(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
         return True
     end = next((i for i in range(at, len(words)) if not cased[i][:1].isupper()), len(words))
     followed = set(words[at + 1 : end + 1])
-    if _of_a_place(words[at]) or words[at] in _PLAIN_CAPITALS or _several(cased[at]) or words[at] in MONTHS or words[at] in ("you", "your"):
+    known = words[at] in _PLAIN_CAPITALS | MONTHS | {"you", "your"}
+    if known or _of_a_place(words[at]) or _several(cased[at]):
         return False
     before = words[:at]
     lead = next((i for i in range(at - 1, -1, -1) if not cased[i][:1].isupper()), 0)
@@ -222,13 +241,13 @@ def _liked(before: Sequence[str], after: Sequence[str], name: str) -> bool:
     )
 
 
-def _family_name(cased: Sequence[str], words: Sequence[str], plain: Callable[[str], bool]) -> bool:
+def _family_name(cased: Sequence[str], words: Sequence[str]) -> bool:
     """``you are a kowalczyk``: what one "is a" without a plain noun."""
     for at, word in enumerate(words[:-1]):
         if word not in ("a", "an") or not at or stem(words[at - 1]) not in ("be", "am"):
             continue
         phrase = _phrase(words, at + 1)
-        known = any(plain(w) or w.endswith(_DESCRIBING) or w in PEOPLES for w in phrase)
+        known = any(_plain(w) or w.endswith(_DESCRIBING) or w in PEOPLES for w in phrase)
         if phrase and not known and cased[at + 1][:1].isalpha():
             return True
     return False

@@ -27,6 +27,8 @@ _CARRIED = word_set("if wish hope what where how who why when")
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
 _FILLING = word_set("one just still also always never really now")
+_NO_RELATIVE = SELF | OTHERS | _POSSESSIVES | word_set("you 's is was")
+"""What follows "that" where it does not stand for the person before it."""
 _BEFORE_YOU = word_set("with for to from about tell bless thank behind")
 """After these the listener is spoken to, not of ("i'm with you on that")."""
 IMPERSONAL = word_set("it that there this here")
@@ -50,6 +52,10 @@ def subject_at(words: Sequence[str], at: int) -> str | None:
         return None
     if word == "you":
         return ASKED if before in AUXILIARIES or (before == "not" and words[at - 2] in AUXILIARIES) else GENERIC
+    if word == "mine" and words[at + 1 : at + 2] and words[at + 1] in THIRD_VERBS - {"is", "was", "'s", "are", "were"}:
+        return OTHER
+    if word == "that" and before in KIN and words[at + 1 : at + 2] and words[at + 1] not in _NO_RELATIVE:
+        return OTHER
     if word in IMPERSONAL and words[at + 1 : at + 2] and words[at + 1] in ("'s", "is", "was", "are", "were", "has"):
         return NEUTRAL
     if word in _POSSESSIVES and (verb := _verb_after_kin(words, at)):

@@ -9,7 +9,7 @@ from fisherprep.label.grounding.bindings import SAME_NAMES
 from fisherprep.label.grounding.claims import SPANS, Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.counting import is_one_of_several, multiplied, number_said
-from fisherprep.label.grounding.evidence import STANDING_IN, Said
+from fisherprep.label.grounding.evidence import STANDING_IN, Said, elliptic
 from fisherprep.label.grounding.lexicon import BROADER, IRREGULAR_PAST, KIN, LIKINGS, MEN, SOFT, WOMEN, word_set
 from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
 from fisherprep.label.grounding.subjects import NEUTRAL, OTHER, OWN
@@ -77,6 +77,7 @@ def _stood_for(word: str, claim: Claim, said: Said) -> bool:
     if not any_proves(said.context, word) or word in SPANS:
         return False
     standing = STANDING_IN.intersection(said.words)
+    standing |= {"them", "it"} if any(elliptic(clause.words) for clause in said.clauses) else set()
     fitting = standing - _FOR_THINGS if word in KIN else standing - _FOR_PERSONS
     if not (fitting or said.questions) or (word in claim.single and not fitting & {"one", "mine"}):
         return False

@@ -41,12 +41,23 @@ def not_theirs(claim: Claim, clause: Clause, key: str, found: Clause) -> bool:
         return stem(key) != "marry"
     if found.who and any(word in KIN and (proves(found.who, word) or proves(word, found.who)) for word in claim.words):
         return False
+    if found.who in _UNRESOLVED and _describes(claim, key, found):
+        return False
     if claim.words[0] == "my" and claim.words[1] not in KIN and found.who in _UNRESOLVED:
         return False
     if claim.words[0] == "my" or claim.words[:2] in (("i", "have"), ("i", "am")):
         mine = any(word in claim.hard and _mine(found.words, at) for at, word in enumerate(found.words))
         return not mine and (key not in KIN or found.who not in ("they", ""))
     return not any(says(word, key) and word in KIN for word in found.words)
+
+
+def _describes(claim: Claim, key: str, found: Clause) -> bool:
+    """Whether "she's deaf" is told as "a deaf greyhound"."""
+    at = claim.words.index(key) if key in claim.words else len(claim.words)
+    having = (
+        claim.words[:2] == ("i", "have") and claim.words[at + 1 : at + 2] != () and claim.words[at + 1] in claim.hard
+    )
+    return having and len(found.words) <= 4 and not {"is", "'s", "are"}.isdisjoint(found.words)
 
 
 def _undergone(claim: Claim, found: Clause) -> bool:
@@ -72,6 +83,8 @@ def _about(who: str, key: str, found: Clause) -> bool:
     if found.subject == OTHER:
         unknown = found.who in ("", "they", "who") or (found.who == "he" and who not in WOMEN)
         return unknown or (found.who == "she" and who not in MEN) or proves(found.who, who)
+    if found.subject == OWN and not ({"them"} | ({"him"} if who not in WOMEN else set())).isdisjoint(found.words):
+        return True
     if found.subject == OWN:
         named = next((at for at, word in enumerate(found.words) if proves(word, who)), None)
         return named is not None and found.words[named + 1 : named + 2] != ("'s",)
