@@ -127,6 +127,8 @@ def _unlicensed(claim: Claim, clause: Clause, found: Predicate, said: Said) -> s
         return "not_supported"
     if verb == "work" and any(name.place for name in claim.names) and not claim.hard:
         return None if not _AT_WORK.isdisjoint(map(stem, said.words)) or "at" in said.words else "not_supported"
+    if verb == "make" and "living" in clause.words:
+        return None
     licence = LICENSES.get(verb, frozenset() if verb in SOFT and verb not in FREE else None)
     if licence is None or not near:
         return None

@@ -29,7 +29,7 @@ from fisherprep.label.grounding.lexicon import (
     word_set,
 )
 from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
-from fisherprep.label.grounding.subjects import IMPERSONAL, NEUTRAL, OTHER, OWN, subject_at, with_what_leads
+from fisherprep.label.grounding.subjects import ASKED, GENERIC, NEUTRAL, OTHER, OWN, subject_at, with_what_leads
 from fisherprep.label.grounding.wording import stem, tokens
 
 _DENIABLE = word_set("more longer other one such way good need use")
@@ -112,6 +112,8 @@ def clauses(words: Sequence[str]) -> list[Clause]:
     cuts: dict[int, str | None] = {0: None}
     for at in range(len(words)):
         subject = subject_at(words, at)
+        if subject is None and words[at] in ("my", "our") and cuts[max(cuts)] in (GENERIC, ASKED):
+            subject = NEUTRAL
         if subject is not None:
             cuts[with_what_leads(words, at)] = subject
         elif _parts(words, at) or _just_after_no(words, at):

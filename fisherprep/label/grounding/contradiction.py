@@ -8,7 +8,7 @@ from fisherprep.label.grounding.bindings import FROM, LIVE, ORIGIN, PLACE_AGREES
 from fisherprep.label.grounding.bonds import been_ever_since
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
-from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.evidence import Said, elliptic
 from fisherprep.label.grounding.lexicon import (
     AGAINST,
     BEING,
@@ -24,7 +24,7 @@ from fisherprep.label.grounding.lexicon import (
     word_set,
 )
 from fisherprep.label.grounding.relations import only_studied, opposed
-from fisherprep.label.grounding.subjects import OTHER
+from fisherprep.label.grounding.subjects import OTHER, OWN
 from fisherprep.label.grounding.support import GENERAL
 from fisherprep.label.grounding.whose import counted_for_another, not_own, not_theirs, of_anothers, says
 from fisherprep.label.grounding.wording import is_light, proves, stem
@@ -35,8 +35,9 @@ _LOCATED = word_set("in over up down out")
 _TOWARDS = word_set("in at near out here up down over right just outside around of the from now way all back currently")
 _TRADES = word_set("teach work coach manage study drive")
 _STANDING_IN = word_set("one it them there here")
+_OF_MOOD = ("contradicted", "only_supposed")
 _POINTING = word_set("it it's them that one ones")
-_ASIDE = word_set("of to in on at for from with about after before during near around by as you every")
+_ASIDE = word_set("of in on at for from with about after before during near around by as you every")
 """What leads to a word that is not what a fact says, only what it is about, where or when."""
 
 
@@ -52,7 +53,8 @@ def contradiction(claim: Claim, said: Said) -> str | None:
             found = found or [c for c in answered if any(says(word, key) for word in c.words)]
             if found and (reason := _clash(claim, clause, key, found, said)):
                 return reason
-    if any(opposed(word, said.words) for word in claim.words):
+    aged = any("old" in number.counts for number in claim.numbers)
+    if any(opposed(word, said.words) for word in claim.words if not (aged and word == "old")):
         return "contradicted"
     if any(_dislikes(clause, said) for clause in claim.clauses):
         return "contradicted"
@@ -68,6 +70,8 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     own = [c for c in found if not not_theirs(claim, clause, key, c)]
     if not own and any(_taken_up(clause, c, said) for c in found[:MAX_TAKEN_UP]):
         return None
+    if not own and key in KIN and any(c.subject == OWN and elliptic(c.words) for c in said.clauses):
+        return None
     if not own:
         return None if _done_beside(claim, clause, key, found, said) else "about_someone_else"
     if key in KIN and any(proves(c.who, key) for c in own if c.subject == OTHER):
@@ -78,7 +82,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
         ("contradicted", lambda c: _granted(claim, key, c) or _agrees(c, claim, clause)),
-        ("contradicted", lambda c: not _used_to(clause) or _tells_of_past(c)),
+        ("contradicted", lambda c: is_place or not _used_to(clause) or _tells_of_past(c)),
         (
             "no_longer_so",
             lambda c: (
@@ -91,7 +95,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
     for reason, holds in checks:
         own = [c for c in own if holds(c)]
         if not own:
-            elsewhere = reason in ("contradicted", "only_supposed") and _told_elsewhere(claim, clause, key, said)
+            elsewhere = reason in _OF_MOOD and not _used_to(clause) and _told_elsewhere(claim, clause, key, said)
             return None if elsewhere else reason
     return None
 
@@ -102,28 +106,35 @@ def _told_elsewhere(claim: Claim, clause: Clause, key: str, said: Said) -> bool:
     "i don't care for soccer i think it's boring" (it), "i don't fly i'm too scared" (scared *of flying*), "i don't
     drink coffee just tea" (the drinking is denied of something else).
     """
+    if not any(says(w, key) for c in said.clauses for w in c.words):
+        return False
     at = clause.words.index(key)
-    aside = any(word in _ASIDE for word in clause.words[max(0, at - 3) : at])
-    for other in clause.words:
-        if other == key or other not in claim.hard:
-            continue
+    for other in (word for word in clause.words if word != key and word in claim.hard and word not in KIN):
+        done_to = clause.words[at + 1 : at + 2] == (other,) and _of_another_thing(key, other, said)
         for c in said.clauses:
             heard = any(says(w, other) for w in c.words) and not any(says(w, key) for w in c.words)
             if not heard or (c.subject == OTHER and not claim.opinion) or not _agrees(c, claim, clause):
                 continue
-            done_to = clause.words[at + 1 : at + 2] == (other,) and _of_another_thing(key, said)
-            if aside or done_to or not _POINTING.isdisjoint(c.words):
+            if done_to or _aside(claim, clause.words, at) or not _POINTING.isdisjoint(c.words):
                 return True
     return False
 
 
-def _of_another_thing(verb: str, said: Said) -> bool:
+def _aside(claim: Claim, words: Sequence[str], at: int) -> bool:
+    """Whether a word is led to by a preposition; "to" counts after what it explains ("afraid to fly")."""
+    lead = words[max(0, at - 3) : at]
+    return not _ASIDE.isdisjoint(lead) or (len(lead) > 1 and lead[-1] == "to" and lead[-2] in claim.hard)
+
+
+def _of_another_thing(verb: str, thing: str, said: Said) -> bool:
     """Whether a verb is said with an object of its own wherever it is said ("i don't drink coffee")."""
     after = [c.words[at + 1 : at + 2] for c in said.clauses for at, w in enumerate(c.words) if says(w, verb)]
-    return bool(after) and all(word and not is_light(word[0]) for word in after)
+    return bool(after) and all(word and not is_light(word[0]) and not says(word[0], thing) for word in after)
 
 
-_TAKEN_UP = word_set("me it them")
+def _taken_along(words: Sequence[str]) -> bool:
+    """Whether a clause takes up what was named beside it: "bakes it every day", "taught me" and no more."""
+    return not {"it", "them"}.isdisjoint(words) or words[-1] == "me"
 
 
 def _done_beside(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said: Said) -> bool:
@@ -131,10 +142,10 @@ def _done_beside(claim: Claim, clause: Clause, key: str, found: Sequence[Clause]
     verbs = [word for word in clause.words[2:4] if word in claim.hard and word != key]
     if not clause.who or not verbs:
         return False
-    beside = {i + step for i, c in enumerate(said.clauses) if c in found for step in (-1, 1)}
+    beside = {i + step for i, c in enumerate(said.clauses) if c in found for step in (-2, -1, 1, 2)}
     return any(
         proves(said.clauses[i].who, clause.who)
-        and not _TAKEN_UP.isdisjoint(said.clauses[i].words)
+        and _taken_along(said.clauses[i].words)
         and any(says(w, verb) for w in said.clauses[i].words for verb in verbs)
         for i in beside
         if 0 <= i < len(said.clauses) and said.clauses[i].who

@@ -97,7 +97,17 @@ def stem(word: str) -> str:
         return word[:-1]
     if word in _BASES or len(word) <= 3 or not word.isalpha():
         return word
-    for ending, least in (("ing", 3), ("ied", 2), ("ies", 2), ("ed", 3), ("ers", 3), ("er", 4), ("es", 3), ("s", 3)):
+    for ending, least in (
+        ("ings", 3),
+        ("ing", 3),
+        ("ied", 2),
+        ("ies", 2),
+        ("ed", 3),
+        ("ers", 3),
+        ("er", 4),
+        ("es", 3),
+        ("s", 3),
+    ):
         root = word[: -len(ending)]
         if not word.endswith(ending) or len(root) < least or (ending == "s" and word.endswith(("ss", "us", "is"))):
             continue
