@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fisherprep.label.grounding.bonds import loosely_bound
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
-from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.evidence import Said, answers
 from fisherprep.label.grounding.lexicon import BOUNDARIES, IRREGULAR_PAST, KIN, SOFT, STOP, word_set
 from fisherprep.label.grounding.licences import FREE, LICENSES, OF_THE_SPEAKER
 from fisherprep.label.grounding.mood import mood_differs
@@ -20,7 +20,6 @@ from fisherprep.label.grounding.predicate import (
     BE,
     PREPOSITIONS,
     Predicate,
-    answers,
     is_past,
     lemma,
     participle,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
-from fisherprep.label.grounding.evidence import Said
+from fisherprep.label.grounding.evidence import Said, answers
 from fisherprep.label.grounding.lexicon import KIN, STOP, word_set
-from fisherprep.label.grounding.predicate import ADVERBS, HELPERS, PRESENT_BE, answers, verbless
+from fisherprep.label.grounding.predicate import ADVERBS, HELPERS, PRESENT_BE, verbless
 from fisherprep.label.grounding.subjects import OTHER, OWN
 from fisherprep.label.grounding.wording import proves, stem
 

@@ -164,6 +164,8 @@ def _firm(words: Sequence[str], at: int) -> bool:
         return words[at : at + 2] in (["part", "time"], ["full", "time"]) or before in ("part", "full")
     if words[at] == "new":
         return True
+    if words[at] == "life":
+        return before == "my" and not {"all", "whole", "entire"}.isdisjoint(words[max(0, at - 3) : at])
     if words[at] == "once":
         return at == len(words) - 1
     if words[at] == "grown":

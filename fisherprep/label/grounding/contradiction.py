@@ -24,6 +24,7 @@ from fisherprep.label.grounding.lexicon import (
     word_set,
 )
 from fisherprep.label.grounding.relations import only_studied, opposed
+from fisherprep.label.grounding.sentiment import likes_what_is_hated
 from fisherprep.label.grounding.subjects import OTHER, OWN
 from fisherprep.label.grounding.support import GENERAL
 from fisherprep.label.grounding.whose import counted_for_another, not_own, not_theirs, of_anothers, says
@@ -56,7 +57,7 @@ def contradiction(claim: Claim, said: Said) -> str | None:
     aged = any("old" in number.counts for number in claim.numbers)
     if any(opposed(word, said.words) for word in claim.words if not (aged and word == "old")):
         return "contradicted"
-    if any(_dislikes(clause, said) for clause in claim.clauses):
+    if any(likes_what_is_hated(claim, clause, said) for clause in claim.clauses):
         return "contradicted"
     if any(only_studied(word, said.words) for word in claim.hard):
         return "not_supported"
@@ -212,14 +213,6 @@ def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
         return True
     sentiment = any(stem(word) in LIKINGS or stem(word) in AGAINST for word in clause.words)
     return found.denied or (found.disliked and sentiment)
-
-
-def _dislikes(clause: Clause, said: Said) -> bool:
-    """Whether somebody is said to hate, and the fact has them like."""
-    if not clause.who or clause.denied or LIKINGS.isdisjoint(map(stem, clause.words)):
-        return False
-    theirs = {stem(w) for c in said.clauses if c.subject == OTHER and proves(c.who, clause.who) for w in c.words}
-    return not AGAINST.isdisjoint(theirs) and LIKINGS.isdisjoint(theirs)
 
 
 def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 from fisherprep.label.grounding.clauses import Clause, clauses
 from fisherprep.label.grounding.lexicon import AUXILIARIES, BOUNDARIES, NEGATORS, word_set
 from fisherprep.label.grounding.numbers import runs
+from fisherprep.label.grounding.predicate import verbless
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
 from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
-from fisherprep.label.grounding.wording import tokens
+from fisherprep.label.grounding.wording import is_light, tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
@@ -102,9 +103,20 @@ class Evidence:
             words = tokens(self._text(number))
             stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
+            if stated and not questions and self._echoes(number, stated[0]):
+                stated = stated[1:]
             refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words)) or elliptic(words)
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
+
+    def _echoes(self, number: int, first: Clause) -> bool:
+        """Whether a turn begins by saying again what the other side just said ("four kids wow")."""
+        before = self._before.get(number)
+        if before is None or self._turns[before]["side"] == self._side or first.subject != NEUTRAL:
+            return False
+        heard = set(tokens(self._text(before)))
+        content = [word for word in first.words if not is_light(word) or runs([word])]
+        return bool(content) and all(word in heard or word in _WONDER for word in content) and verbless(first)
 
     def _stood_for(self, number: int) -> tuple[str, ...]:
         """The words of the two turns before."""
@@ -139,6 +151,9 @@ def elliptic(words: Sequence[str]) -> bool:
 
 _BEGUN = word_set("started start quit stopped began")
 _AFTER_BEGUN = BOUNDARIES | word_set("in at about around again") | {""}
+
+
+_WONDER = word_set("wow gosh goodness lord boy man really god")
 
 
 def _without_counts(words: Sequence[str]) -> list[str]:
@@ -186,6 +201,11 @@ def _short_answer(words: Sequence[str]) -> bool | None:
     if len(words) > 2 and words[2] in NEGATORS:
         return False
     return True if len(words) == 2 or words[2] in _YES else None
+
+
+def answers(said: Said) -> bool:
+    """Whether a cited turn says yes or no to a question."""
+    return any(question.answer is not None for question in said.questions)
 
 
 def evidence_of(side: str, turns: Sequence[Mapping[str, Any]]) -> Evidence:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fisherprep.label.grounding.clauses import Clause
-from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import AUXILIARIES, BEING, IRREGULAR_PAST, KIN, STOP, THIRD_VERBS, word_set
 from fisherprep.label.grounding.numbers import runs
 from fisherprep.label.grounding.subjects import NEUTRAL
@@ -102,10 +101,6 @@ def participle(word: str) -> bool:
 
 def is_past(word: str) -> bool:
     return word in IRREGULAR_PAST or (word.endswith("ed") and len(word) > 4)
-
-
-def answers(said: Said) -> bool:
-    return any(question.answer is not None for question in said.questions)
 
 
 def lemma(verb: str) -> str:
