@@ -198,7 +198,7 @@ def _lower_case_places(words: Sequence[str]) -> list[str]:
         if word not in ("in", "from", "to", "near") or at + 1 >= len(words):
             continue
         if any(PLACE_VERBS.get(stem(before), VISIT) != VISIT for before in words[max(0, at - 3) : at + 1]):
-            after = words[at + 1 : at + 4]
+            after = words[at + 1 : at + 4] if words[at + 1] not in ("my", "our") else ()
             found += [w for w in after if not is_light(w) and w.isalpha()][:1]
     return found
 
@@ -217,8 +217,8 @@ def _number(words: Sequence[str], run: Run) -> Number:
 
 
 _COUNT_ENDS = word_set(
-    "and or but i with in at for that who because of we so a an or she he they you is was were are while when after before "
-    "during since until if till on by from to"
+    "and or but i with in at for that who because of we so a an she he they you is was were are while when after "
+    "before during since until if till on by from to"
 )
 
 

@@ -28,6 +28,8 @@ _COUNTED = word_set("day days time thing of more year week month night")
 STANDING_IN = word_set("it she he they him her them one ones mine ours that there we")
 MAX_CONTEXT = 60
 """Words of a turn before that are looked back on."""
+BACK = 4
+"""Turns that "it" and "there" are looked back for."""
 _DISCOURSE = word_set("well oh so actually like uh-huh okay right")
 
 
@@ -119,9 +121,10 @@ class Evidence:
         return bool(content) and all(word in heard or word in _WONDER for word in content) and verbless(first)
 
     def _stood_for(self, number: int) -> tuple[str, ...]:
-        """The words of the two turns before."""
-        last = self._before.get(number)
-        turns = [n for n in (last, self._before.get(last) if last is not None else None) if n is not None]
+        """The words of the turns before."""
+        turns: list[int] = []
+        while len(turns) < BACK and (before := self._before.get(turns[-1] if turns else number)) is not None:
+            turns.append(before)
         return tuple(
             word for n in turns if not instructs(self._text(n)) for word in tokens(self._text(n))[-MAX_CONTEXT:]
         )

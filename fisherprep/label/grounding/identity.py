@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from fisherprep.label.grounding.bindings import LOCATING
 from fisherprep.label.grounding.dictionary import in_dictionary
-from fisherprep.label.grounding.lexicon import BROADER, EQUAL, IRREGULAR, KIN, OTHERS, SOFT, STOP, THIRD_VERBS, word_set
+from fisherprep.label.grounding.lexicon import IRREGULAR, KIN, OTHERS, SOFT, STOP, THIRD_VERBS, word_set
 from fisherprep.label.grounding.names import FIRST_NAMES, MONTHS
 from fisherprep.label.grounding.numbers import DIGIT_WORDS, runs
+from fisherprep.label.grounding.synonyms import BROADER, EQUAL
 from fisherprep.label.grounding.wording import cased_tokens, stem, tokens
 
 _HEADS = word_set("""

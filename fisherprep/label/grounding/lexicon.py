@@ -7,6 +7,8 @@ said.
 
 from __future__ import annotations
 
+from fisherprep.label.grounding.synonyms import BROADER
+
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a text."""
@@ -48,144 +50,6 @@ ENDING = word_set("retire quit stop")
 BEING = word_set("am is are was were been 's")
 WITHOUT_POLARITY = word_set("quit stop avoid refuse lack rarely seldom only miss former formerly except unable less")
 """Where one of these stands, words agree whether denied or not."""
-EQUAL = tuple(
-    tuple(group.split())
-    for group in """
-kid child
-childhood boyhood girlhood
-son boy
-daughter girl
-grandchild grandkid
-mother mom mama mommy
-father dad daddy papa
-parent folk
-vet veterinarian
-grandmother grandma nana granny
-grandfather grandpa granddad
-spouse partner
-marry marriage wed married
-widow widower widowed
-divorce divorced
-engage engaged fiance
-dog puppy
-cat kitty kitten tomcat
-car vehicle automobile
-truck pickup
-van minivan
-motorcycle motorbike
-tv tvs television set
-teacher teach
-degree major
-doctor physician
-attorney lawyer
-nurse nursing
-programmer program programming
-engineer engineering
-retire retirement
-layoff lay
-company firm
-house home
-apartment condo
-town city
-country rural
-movie film
-book novel
-cook cooking
-vacation trip
-travel trip
-visit trip
-fly flight
-exercise workout
-jog run
-smoke smoker cigarette
-drink alcohol
-quit stop
-old elderly
-begin start
-buy purchase
-new recent brand
-expensive pricey costly
-cheap inexpensive
-tired exhausted
-scary scared afraid frighten scare
-sick ill illness
-funny humor hilarious
-upset angry mad
-glad happy
-computer pc
-cellphone cell mobile
-photo photograph picture photography
-garden gardener
-volunteer volunteering
-grocery groceries
-america us usa states
-raise increase
-wage pay salary
-job work employment
-often frequent
-adopt rescue
-fish angling
-allergic allergy
-immigrate immigrant
-watch see
-read reader
-dinner supper
-terrible awful horrible
-crowd crowded
-believe think
-paralegal para
-play player
-fix repair mend
-pick choose
-earn make
-fireman firefighter
-mailman postman
-policeman policewoman cop police
-salesman saleswoman salesperson
-waitress waiter server
-stewardess steward
-hairdresser stylist
-hog pig
-pregnant expecting
-diabetic diabetes
-asthmatic asthma
-religious religion
-friend buddy pal
-theater movie cinema
-dealer dealership
-quilt quilting
-violent violence
-employee worker staff
-bathroom restroom
-""".strip().splitlines()
-)
-"""Words of which each says as much as the others."""
-BROADER = {
-    general: frozenset(special.split())
-    for general, special in {
-        "family": "we our us parent wife husband kid child sister brother son daughter",
-        "child": "son daughter boy girl baby toddler teenager teen twin kid stepson stepdaughter",
-        "kid": "son daughter boy girl baby toddler teenager teen twin child stepson stepdaughter",
-        "son": "boy stepson", "daughter": "girl stepdaughter",
-        "grandchild": "grandson granddaughter grandkid grandbaby",
-        "parent": "mother father mom dad folk mama", "spouse": "husband wife", "marry": "husband wife spouse",
-        "partner": "husband wife boyfriend girlfriend spouse fiance", "sibling": "brother sister",
-        "grandparent": "grandmother grandfather grandma grandpa",
-        "pet": "dog cat bird fish goldfish iguana hamster rabbit parakeet poodle beagle collie dachshund retriever "
-        "shepherd puppy kitten horse pig parrot tomcat turtle snake ferret",
-        "animal": "dog cat bird fish iguana hamster rabbit parakeet horse pig",
-        "dog": "beagle poodle collie dachshund retriever shepherd labrador terrier mutt lab pug boxer rottweiler",
-        "cat": "tabby calico siamese persian",
-        "car": "minivan hatchback sedan suv honda toyota ford truck pickup",
-        "vehicle": "minivan hatchback sedan suv car truck pickup motorcycle van",
-        "relative": "cousin uncle aunt niece nephew sister brother",
-        "sport": "football baseball basketball hockey soccer tennis golf nascar", "travel": "cruise flight",
-        "military": "army navy marines marine corps", "quit": "anymore",
-        "weight": "pound", "employee": "person guy", "young": "little", "school": "grade teach",
-        "meal": "dinner lunch breakfast supper", "instrument": "piano guitar banjo violin drums flute trumpet",
-    }.items()
-}  # fmt: skip
-"""General words, and the special ones that prove them; never the other way round."""
 IRREGULAR = {
     form: base
     for base, forms in {
@@ -264,11 +128,13 @@ SUPPOSING = word_set(
     "trying dreamed dreaming due if wish would 'd could might want wanna hope hoping plan planning gonna saving"
 )
 SUPPOSING_FACT = SUPPOSING | word_set(
-    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever look looking"
+    "maybe learning try trying getting will consider imagine dream think believe interested going save when whenever "
+    "look looking"
 )
 FILLED = (
     "you know", "i mean", "i don't know", "i do not know", "you never know", "who knows", "don't get me wrong",
-    "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no lie", "no joke", "no doubt", "no problem", "can't wait",
+    "i can't believe", "i would say", "i'd say", "would say", "no kidding", "no lie", "no joke",
+    "no doubt", "no problem", "can't wait",
     "can not wait", "believe it or not", "not only", "why not", "if you ask me", "if you will",
     "or something like that",
     "or anything", "or whatever", "no wonder", "can't complain", "can't get enough", "can't help but",

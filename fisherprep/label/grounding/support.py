@@ -10,9 +10,10 @@ from fisherprep.label.grounding.claims import SPANS, Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.counting import is_one_of_several, multiplied, number_said
 from fisherprep.label.grounding.evidence import STANDING_IN, Said, elliptic
-from fisherprep.label.grounding.lexicon import BROADER, IRREGULAR_PAST, KIN, LIKINGS, MEN, SOFT, WOMEN, word_set
+from fisherprep.label.grounding.lexicon import IRREGULAR_PAST, KIN, LIKINGS, MEN, SOFT, WOMEN, word_set
 from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
 from fisherprep.label.grounding.subjects import NEUTRAL, OTHER, OWN
+from fisherprep.label.grounding.synonyms import BROADER
 from fisherprep.label.grounding.wording import any_proves, stem
 
 _FOR_THINGS, _FOR_PERSONS = word_set("it that there"), word_set("he she him her we")
@@ -39,7 +40,7 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
     agreed = any(question.answer is not None for question in said.questions)
     proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
-    if unasked and not (proved and len(unasked) == 1 and _stood_for(unasked[0], claim, said)):
+    if unasked and not (proved and _one_phrase(unasked, claim, said) and _stood_for(unasked[0], claim, said)):
         return "not_supported"
     if not _supported(claim, said):
         return "not_supported"
@@ -70,6 +71,15 @@ def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
     narrows = claim.words[at + 1 : at + 2] and claim.words[at + 1] in said
     beside = (claim.words[at - 1] in said and not narrows) or "favorite" in claim.words or word == "reading"
     return beside and bool(said) and all(any_proves(spoken, w) for w in said)
+
+
+def _one_phrase(words: Sequence[str], claim: Claim, said: Said) -> bool:
+    """Whether the words are one, or a compound that was said as such before ("flu shot")."""
+    at = claim.words.index(words[0])
+    if list(claim.words[at : at + len(words)]) != list(words):
+        return False
+    stems, wanted = [stem(word) for word in said.context], [stem(word) for word in words]
+    return len(words) == 1 or any(stems[i : i + len(wanted)] == wanted for i in range(len(stems)))
 
 
 def _stood_for(word: str, claim: Claim, said: Said) -> bool:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from fisherprep.label.grounding.lexicon import BROADER, EQUAL, IRREGULAR, SOFT, STOP
+from fisherprep.label.grounding.lexicon import IRREGULAR, SOFT, STOP
+from fisherprep.label.grounding.synonyms import BROADER, EQUAL
 
 _TOKEN = re.compile(r"\$?[0-9][0-9,]*(?:\.[0-9]+)?(?:st|nd|rd|th|s|k)?(?![a-z0-9])|[^\W_]+(?:'[^\W_]+)*|'[a-z]+")
 _LETTERS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
