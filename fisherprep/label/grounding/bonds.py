@@ -10,7 +10,7 @@ from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said, answers
 from fisherprep.label.grounding.lexicon import KIN, STOP, word_set
 from fisherprep.label.grounding.predicate import ADVERBS, HELPERS, PRESENT_BE, verbless
-from fisherprep.label.grounding.subjects import OTHER, OWN
+from fisherprep.label.grounding.subjects import OTHER
 from fisherprep.label.grounding.wording import proves, stem
 
 _DOING = HELPERS | ADVERBS | word_set("i we and") | {""}
@@ -40,8 +40,6 @@ def loosely_bound(claim: Claim, said: Said) -> str | None:
             return "place_not_said"
     if ("about", "to") in zip(claim.words, claim.words[1:], strict=False) and not any(c.supposed for c in said.clauses):
         return "contradicted"
-    if _about_another_thing(claim, said) or _at_another_time(claim, said):
-        return "not_supported"
     if ("get", "up") in itertools.pairwise(claim.words) and _RISING.isdisjoint([*said.words, *_asked(said)]):
         return "not_supported"
     if (elsewhere := _elsewhere(claim, said)) is not None:
@@ -71,21 +69,6 @@ def been_ever_since(words: Sequence[str]) -> bool:
 _LASTING = word_set("ever years months always")
 
 
-def _at_another_time(claim: Claim, said: Said) -> bool:
-    """Whether "all day" or "every night" was said of something else that the speaker does."""
-    for pair in itertools.pairwise(claim.words):
-        if pair[0] not in ("all", "every") or pair[1] not in _TIMES:
-            continue
-        then = [c for c in said.clauses if pair in itertools.pairwise(c.words)]
-        of = [c for c in said.clauses if any(proves(w, key) for w in c.words for key in claim.hard)]
-        if then and of and not any(c in of for c in then) and all(c.subject == OWN and len(c.words) > 3 for c in then):
-            return True
-    return False
-
-
-_TIMES = word_set("day night morning evening week weekend month year summer winter")
-
-
 def _done(head: str, clause: Clause) -> bool:
     """Whether the speaker is said to do what makes them so ("i teach": a teacher; not "a sore arm from pitching")."""
     retired = "retire" in map(stem, clause.words)
@@ -96,20 +79,6 @@ def _done(head: str, clause: Clause) -> bool:
         and (w not in KIN or stem(w) != stem(head))
         for before, w in zip(("", *clause.words), clause.words, strict=False)
     )
-
-
-def _about_another_thing(claim: Claim, said: Said) -> bool:
-    """Whether "nightmares about comedies" is claimed where the two were spoken of apart."""
-    if "about" not in claim.words[2:-1]:
-        return False
-    at = claim.words.index("about", 2)
-    thing = next((w for w in reversed(claim.words[:at]) if w in claim.hard), None)
-    of = next((w for w in claim.words[at + 1 :] if w in claim.hard), None)
-    if thing is None or of is None:
-        return False
-    both = [c for c in said.clauses if any(proves(w, of) for w in c.words)]
-    apart = any(proves(w, thing) for w in said.words)
-    return apart and bool(both) and not any(proves(w, thing) for c in both for w in c.words)
 
 
 def _not_predicated(claim: Claim, said: Said) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from fisherprep.label.grounding.claims import UNITS, Claim, Number, counts
+from fisherprep.label.grounding.claims import UNITS, Number, counts
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import BEING, word_set
 from fisherprep.label.grounding.names import MONTHS
@@ -86,17 +86,6 @@ def is_one_of_several(noun: str, said: Said) -> bool:
         and not any("1" in v for v in numbers)
         and not any(_singular((noun,), c.words) for c in said.clauses)
     )
-
-
-_MANY = word_set("many several multiple numerous various")
-_PLENTY = word_set("many several lot lots bunch tons ton few couple all every always number dozens hundreds whole")
-
-
-def multiplied(claim: Claim, said: Said) -> bool:
-    """Whether "many games" is claimed where one was spoken of."""
-    if _MANY.isdisjoint(claim.words) or not _PLENTY.isdisjoint(said.words):
-        return False
-    return not any(run.values.isdisjoint({"1"}) for clause in said.clauses for run in runs(clause.words))
 
 
 def _singular(counted: Sequence[str], words: Sequence[str]) -> bool:

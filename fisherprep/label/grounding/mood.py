@@ -6,10 +6,8 @@ from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
 from fisherprep.label.grounding.lexicon import SUPPOSING, word_set
-from fisherprep.label.grounding.licences import forms_of
 from fisherprep.label.grounding.numbers import runs
-from fisherprep.label.grounding.predicate import ADVERBS, BE, PREPOSITIONS, adverb, is_past, verbless
-from fisherprep.label.grounding.subjects import OTHER
+from fisherprep.label.grounding.predicate import is_past
 from fisherprep.label.grounding.wording import proves, stem
 
 _NEGATIONS = word_set(
@@ -18,9 +16,6 @@ _NEGATIONS = word_set(
 
 
 _LOOKING_AHEAD = word_set("will going look think try retire trying looking like love should need someday")
-
-
-_ENDING_VERBS = forms_of("quit stop drop retire give")
 
 
 _BIDDING = word_set("should ought must need better suppose supposed believe think feel want wish have against favor")
@@ -39,36 +34,6 @@ _PAST_TENSE = word_set("was were had did once used ago when then")
 
 
 _UNDENIED = word_set("quit stop avoid hate stand allergic rid without lack refuse fail lose less enough out gone")
-
-
-def _age_of_another(claim: Claim, said: Said) -> bool:
-    """Whether "my daughter is nineteen" is claimed where "i had her at nineteen" was said."""
-    if len(claim.numbers) != 1 or claim.numbers[0].counts or claim.words[2:3] not in (("is",), ("'s",)):
-        return False
-    value = claim.numbers[0].values
-    leads = [
-        c.words[r.start - 1] for c in said.clauses for r in runs(c.words) if r.start and not r.values.isdisjoint(value)
-    ]
-    return bool(leads) and set(leads) == {"at"}
-
-
-def _apart(claim: Claim, said: Said) -> bool:
-    """Whether a verb and its object were said, but in sentences that have nothing to do with each other."""
-    words = tuple(w for at, w in enumerate(claim.words) if at != 1 or (w not in ADVERBS and not adverb(w)))
-    if words[0] != "i" or len(words) < 3 or words[1] not in claim.hard or stem(words[1]) in _ENDING_VERBS:
-        return False
-    thing = next((w for w in words[2:5] if w in claim.hard), None)
-    between = words[2 : words.index(thing)] if thing else ()
-    if thing is None or any(w in PREPOSITIONS | {"and", "to", "about", "out", "of", "off", "up"} for w in between):
-        return False
-    doing = [c for c in said.clauses if any(proves(w, words[1]) for w in c.words)]
-    naming = [c for c in said.clauses if any(proves(w, thing) for w in c.words)]
-    if not doing or not naming or any(c in naming for c in doing):
-        return False
-    if any(len(c.words) <= 3 for c in doing):
-        return False
-    linked = any(not _POINTING.isdisjoint(c.words) for c in doing + naming)
-    return not linked and not any(verbless(c) for c in doing + naming)
 
 
 def mood_differs(claim: Claim, said: Said) -> str | None:
@@ -95,14 +60,8 @@ def mood_differs(claim: Claim, said: Said) -> str | None:
     ]
     if claim.words[1:2] == ("are",) and not claim.hard and ages and all(c.imagined for c in ages):
         return "only_supposed"
-    if claim.words[:3] == ("i", "are", "in") and claim.hard and _only_taught_there(claim.hard[-1], said):
-        return "not_supported"
     if claim.words[1:2] in (("were",), ("was",)) and not any(c.used_to or _told_as_past(c) for c in said.clauses):
         return "contradicted"
-    if claim.clauses and claim.clauses[0].subject == OTHER and _age_of_another(claim, said):
-        return "number_not_said"
-    if _apart(claim, said):
-        return "not_supported"
     if claim.opinion and "should" in words and _BIDDING.isdisjoint(heard | asked):
         return "not_supported"
     supposing = claim.words[1:2] and claim.words[1] in ("might", "may", "plan", "hope", "want", "will")
@@ -113,11 +72,6 @@ def mood_differs(claim: Claim, said: Said) -> str | None:
 
 def _heard(claim: Claim, said: Said) -> bool:
     return any(proves(w, key) for w in said.words for key in claim.hard)
-
-
-def _only_taught_there(place: str, said: Said) -> bool:
-    there = [c for c in said.clauses if any(proves(w, place) for w in c.words)]
-    return bool(there) and all({"teach", "work"} & set(map(stem, c.words)) and BE.isdisjoint(c.words) for c in there)
 
 
 def _told_as_past(clause: Clause) -> bool:

@@ -30,9 +30,6 @@ ADVERBS = word_set(
 )
 
 
-PREPOSITIONS = word_set("in at on for with to from by")
-
-
 @dataclass(frozen=True)
 class Predicate:
     """The verb of one clause of a fact."""

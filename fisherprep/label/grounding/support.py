@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fisherprep.label.grounding.bindings import SAME_NAMES
 from fisherprep.label.grounding.claims import SPANS, Claim
 from fisherprep.label.grounding.clauses import Clause
-from fisherprep.label.grounding.counting import is_one_of_several, multiplied, number_said
+from fisherprep.label.grounding.counting import is_one_of_several, number_said
 from fisherprep.label.grounding.evidence import STANDING_IN, Said, elliptic
 from fisherprep.label.grounding.lexicon import IRREGULAR_PAST, KIN, LIKINGS, MEN, SOFT, WOMEN, word_set
 from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
@@ -25,7 +25,7 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     words = said.words
     if not all(number_said(number, said) for number in claim.numbers):
         return "number_not_said"
-    if any(is_one_of_several(noun, said) for noun in claim.single) or multiplied(claim, said):
+    if any(is_one_of_several(noun, said) for noun in claim.single):
         return "number_not_said"
     confirmed = [word for question in said.questions if question.answer for word in question.words]
     for name in claim.names:
