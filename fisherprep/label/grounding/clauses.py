@@ -73,7 +73,11 @@ class Clause:
     @property
     def denied(self) -> bool:
         """Whether it holds a negation; "no" only before what it denies."""
-        for at, word in enumerate(self.words):
+        return self.denied_up_to(len(self.words))
+
+    def denied_up_to(self, end: int) -> bool:
+        """Whether a negation stands before word ``end``: "a parrot that won't shut up" denies no parrot."""
+        for at, word in enumerate(self.words[:end]):
             if word == "no":
                 after = self.words[at + 1 : at + 2]
                 if after and (after[0] not in STOP or after[0] in _DENIABLE):

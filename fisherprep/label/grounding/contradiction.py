@@ -82,7 +82,7 @@ def _clash(claim: Claim, clause: Clause, key: str, found: Sequence[Clause], said
         return None
     is_place = any(name.word == key and name.place for name in claim.names)
     checks = (
-        ("contradicted", lambda c: _granted(claim, key, c) or _agrees(c, claim, clause)),
+        ("contradicted", lambda c: _granted(claim, key, c) or _agrees(c, claim, clause, key)),
         ("contradicted", lambda c: is_place or not _used_to(clause) or _tells_of_past(c)),
         (
             "no_longer_so",
@@ -114,7 +114,7 @@ def _told_elsewhere(claim: Claim, clause: Clause, key: str, said: Said) -> bool:
         done_to = clause.words[at + 1 : at + 2] == (other,) and _of_another_thing(key, other, said)
         for c in said.clauses:
             heard = any(says(w, other) for w in c.words) and not any(says(w, key) for w in c.words)
-            if not heard or (c.subject == OTHER and not claim.opinion) or not _agrees(c, claim, clause):
+            if not heard or (c.subject == OTHER and not claim.opinion) or not _agrees(c, claim, clause, other):
                 continue
             if done_to or _aside(claim, clause.words, at) or not _POINTING.isdisjoint(c.words):
                 return True
@@ -189,11 +189,11 @@ def _tells_of_past(found: Clause) -> bool:
     )
 
 
-def _agrees(found: Clause, claim: Claim, clause: Clause) -> bool:
+def _agrees(found: Clause, claim: Claim, clause: Clause, key: str) -> bool:
     shared = {stem(w) for w in clause.words} & {stem(w) for w in found.words} & WITHOUT_POLARITY
     if shared:
         return NEGATORS.isdisjoint(found.words) == NEGATORS.isdisjoint(clause.words)
-    return clause.without_polarity or _denied(found, claim, clause) == clause.denied
+    return clause.without_polarity or _denied(found, claim, clause, key) == clause.denied
 
 
 def _over(found: Clause, claim: Claim) -> bool:
@@ -205,14 +205,17 @@ def _supposes(claim: Claim) -> bool:
     return not SUPPOSING_FACT.isdisjoint({*claim.words, *map(stem, claim.words)}) or "used" in claim.words
 
 
-def _denied(found: Clause, claim: Claim, clause: Clause) -> bool:
+def _denied(found: Clause, claim: Claim, clause: Clause, key: str) -> bool:
     """Whether a clause denies what the fact speaks of; as the fact has it where that cannot be told."""
     if found.without_polarity:
         return clause.denied
     if "allergic" in found.words and {"allergic", "allergy", "allergies"}.isdisjoint(claim.words):
         return True
     sentiment = any(stem(word) in LIKINGS or stem(word) in AGAINST for word in clause.words)
-    return found.denied or (found.disliked and sentiment)
+    ends = [at for at, word in enumerate(found.words) if says(word, key)]
+    subject = key in KIN or found.words[0] == key
+    denied = found.denied if not ends else found.denied_up_to(ends[-1] + 1)
+    return denied or (found.disliked and sentiment)
 
 
 def _taken_up(clause: Clause, found: Clause, said: Said) -> bool:
