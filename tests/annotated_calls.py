@@ -1,9 +1,11 @@
 """Short calls read by hand: statements that are true of a caller, and false ones, each with the turns cited for it.
 
 ``annotated/*.txt``: ``# topic`` opens a call; ``3b words`` is turn 3, side b; ``+ a 3,4 text`` a true statement about
-side a citing turns 3 and 4 (``?`` at the end: it needs more than the turn's own words), ``- a 3 text`` a false one.
+side a citing turns 3 and 4 (``?`` at the end: it needs more than the turn's own words), ``- a 3 text`` a false one, in
+later sets ``!`` one that nothing in the call speaks of.
 ``dev``, ``fresh`` and ``private`` (facts that identify) were looked at while rules were written, ``test`` after it had
-been measured once; ``last``, ``unseen`` and ``judge`` were each written and measured when the rules stood, then read.
+been measured once; the others were each written by somebody who did not know the rules, and measured before they were
+read.
 
 ``PYTHONPATH=. python tests/annotated_calls.py`` prints how many of each kind are judged wrongly; the last line is JSON.
 """
@@ -21,20 +23,24 @@ from planted_facts import PlantedCall, Told, planted_calls
 from fisherprep.label.answer import Fact, SideAnswer
 from fisherprep.label.grounding.ground import ground
 
-HALVES = ("dev", "test", "last", "fresh", "private", "unseen", "judge")
+HALVES = ("dev", "test", "last", "fresh", "private", "unseen", "judge", "plain", "talk", "wide")
 
 _TURN = re.compile(r"(\d+)([ab]) (.+)")
-_TOLD = re.compile(r"([+-]) ([ab]) ([\d,]+) (.+?)( \?)?\s*")
+_TOLD = re.compile(r"([+!-]) ([ab]) ([\d,]+) (.+?)( \?)?\s*")
+
+
+_HOW = {"-": "false statement", "!": "invented"}
 
 
 def annotated_calls(half: str) -> list[PlantedCall]:
     """The calls of one of `HALVES`."""
     text = (Path(__file__).parent / "annotated" / f"{half}.txt").read_text(encoding="utf-8")
-    return [_call(part) for part in re.split(r"(?m)^# .*\n", text)[1:]]
+    parts = re.split(r"(?m)^# (.*)\n", text)[1:]
+    return [_call(topic, part) for topic, part in zip(parts[::2], parts[1::2], strict=True)]
 
 
-def _call(text: str) -> PlantedCall:
-    call = PlantedCall([], [])
+def _call(topic: str, text: str) -> PlantedCall:
+    call = PlantedCall([], [], topic)
     for line in text.splitlines():
         if turn := _TURN.fullmatch(line):
             assert int(turn[1]) == len(call.turns), line
@@ -42,7 +48,7 @@ def _call(text: str) -> PlantedCall:
             call.turns.append(row)
         elif told := _TOLD.fullmatch(line):
             true = told[1] == "+"
-            how = "false statement" if not true else "true, paraphrased" if told[5] else "true"
+            how = _HOW[told[1]] if not true else "true, paraphrased" if told[5] else "true"
             call.told.append(Told(told[2], told[4], tuple(map(int, told[3].split(","))), true, how))
         else:
             assert not line, line
@@ -70,7 +76,7 @@ def judged(calls: Iterable[PlantedCall]) -> tuple[Counter[str], Counter[str]]:
             fact = Fact(text=told.text, turns=told.turns)
             answer = SideAnswer(tone="casual", topic="pets", name=None, facts=(fact,))
             made[told.how] += 1
-            wrong[told.how] += bool(ground(answer, told.side, call.turns).facts) != told.true
+            wrong[told.how] += bool(ground(answer, told.side, call.turns, call.topic).facts) != told.true
     return made, wrong
 
 

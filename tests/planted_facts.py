@@ -103,6 +103,7 @@ class PlantedCall:
 
     turns: list[dict[str, Any]]
     told: list[Told]
+    topic: str = ""
 
 
 @dataclass(frozen=True)

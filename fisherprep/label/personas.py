@@ -45,7 +45,8 @@ def persona_row(
     side_answer = None
     if answer is not None:
         side_answer = answer.side(side)
-        grounded = ground(side_answer, side, turns)
+        assigned = f"{call.get('topic_title') or ''} {call.get('topic_text') or ''}"
+        grounded = ground(side_answer, side, turns, assigned)
         topic = ground_topic(side_answer.topic, call, turns)
         if topic is None and side_answer.topic and identifies(side_answer.topic):
             grounded.dropped.append((Fact(turns=(), text=shown(side_answer.topic)), TOPIC_IDENTIFIES))

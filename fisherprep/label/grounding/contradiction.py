@@ -44,7 +44,7 @@ _ASIDE = word_set("of in on at for from with about after before during near arou
 
 def contradiction(claim: Claim, said: Said) -> str | None:
     """The rule that a fact breaks though its words were said: of whom, whether, when and where."""
-    answered = tuple(Clause((*(("no",) if q.answer is False else ()), *q.words), "neutral") for q in said.questions)
+    answered = tuple(Clause((*(("not",) if q.answer is False else ()), *q.words), "neutral") for q in said.questions)
     for clause in claim.clauses:
         keys = [word for word in clause.words if word in claim.hard or any(n.word == word for n in claim.names)]
         if not claim.hard and not claim.names:
@@ -213,7 +213,6 @@ def _denied(found: Clause, claim: Claim, clause: Clause, key: str) -> bool:
         return True
     sentiment = any(stem(word) in LIKINGS or stem(word) in AGAINST for word in clause.words)
     ends = [at for at, word in enumerate(found.words) if says(word, key)]
-    subject = key in KIN or found.words[0] == key
     denied = found.denied if not ends else found.denied_up_to(ends[-1] + 1)
     return denied or (found.disliked and sentiment)
 

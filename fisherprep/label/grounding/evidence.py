@@ -52,6 +52,8 @@ class Said:
     questions: tuple[Question, ...]
     context: tuple[str, ...] = ()
     """Words of the turns before that "it", "she" or "the one" of a cited turn may stand for."""
+    topic: tuple[str, ...] = ()
+    """Words of the call's assigned topic."""
 
     @cached_property
     def words(self) -> list[str]:
@@ -62,7 +64,8 @@ class Said:
 class Evidence:
     """The turns of a call as one side's evidence."""
 
-    def __init__(self, side: str, turns: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, side: str, turns: Sequence[Mapping[str, Any]], topic: str = "") -> None:
+        self._topic = tuple(tokens(topic))
         self._side = side
         self._turns = {int(turn["turn"]): turn for turn in turns}
         spoken = [int(turn["turn"]) for turn in turns if turn["words"]]
@@ -95,6 +98,7 @@ class Evidence:
             tuple(c for said in read for c in said.clauses),
             tuple(q for said in read for q in said.questions),
             tuple(word for said in read for word in said.context),
+            self._topic,
         )
 
     def _text(self, number: int) -> str:
@@ -211,6 +215,6 @@ def answers(said: Said) -> bool:
     return any(question.answer is not None for question in said.questions)
 
 
-def evidence_of(side: str, turns: Sequence[Mapping[str, Any]]) -> Evidence:
+def evidence_of(side: str, turns: Sequence[Mapping[str, Any]], topic: str = "") -> Evidence:
     """The turns of a call as evidence for one side's facts."""
-    return Evidence(side, turns)
+    return Evidence(side, turns, topic)

@@ -87,15 +87,16 @@ class Grounded:
     name: str | None = None
 
 
-def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]]) -> Grounded:
+def ground(side_answer: SideAnswer, side: str, turns: Sequence[Mapping[str, Any]], topic: str = "") -> Grounded:
     """Check a side's facts and name against the call's turns.
 
     Args:
         side_answer: what the model says of the side.
         side: a or b.
         turns: the call's turns rows, both sides, in order.
+        topic: the assigned topic, whose words both sides need not say ("i think they should raise it").
     """
-    evidence = evidence_of(side, turns)
+    evidence = evidence_of(side, turns, topic)
     name = introduced_name(side_answer.name, side, turns)
     result = Grounded(name=name)
     if side_answer.name and not name:

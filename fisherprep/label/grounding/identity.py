@@ -142,6 +142,8 @@ def _may_be_surname(word: str) -> bool:
 
 def _two_names(pair: Sequence[str], after_kin: bool) -> bool:
     first, second = (word.removesuffix("'s") for word in pair)
+    if first.islower() and second.islower() and in_dictionary(first) and in_dictionary(second):
+        return False
     if any(word.lower() in _KNOWN or _number(word) for word in (first, second)) or not (
         first.isalpha() and second.isalpha()
     ):

@@ -101,6 +101,7 @@ _IMPLIED = {
     "sell house": "realtor",
     "in the service": "military serve",
     "be on a plane": "fly",
+    "tend bar": "bartender",
     "out of work": "unemployed",
     "between job": "unemployed",
     "lose my job": "unemployed lay",

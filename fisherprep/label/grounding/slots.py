@@ -28,7 +28,7 @@ def _forms(text: str) -> frozenset[str]:
 _PLAIN_CAPITALS = PLACES | PEOPLES | CALENDAR | KNOWN_CAPITALS
 _TASTES = _forms(
     "like love enjoy prefer watch read listen drink eat play fan fans favorite collect support follow admire hate "
-    "dislike root interested remember saw see miss"
+    "dislike hooked addicted obsessed root interested remember saw see miss"
 )
 """What is liked, watched or eaten may be called by its name; whom one plays for, not."""
 _POSSESSING = _forms("drive own have buy drove bought owned got get ride want lease")
@@ -129,7 +129,7 @@ def _slot(cased: Sequence[str], words: Sequence[str], at: int) -> bool:
         unknown = _strange([w for w in phrase if w not in PLACES] or ["a"])
         return unknown or _bare(phrase, word, before) or _is_a_school(phrase)
     if stem(word) in _SCHOOLED:
-        return strange or (capital and not all(w in PEOPLES | CALENDAR or _plain(w) for w in phrase))
+        return strange or (capital and not all(w in PEOPLES | CALENDAR or plain_word(w) for w in phrase))
     if word == "of" and words[at - 1] in ("member", "members", "pastor", "brother", "sister"):
         return strange
     if word in ("on", "off"):
@@ -158,7 +158,7 @@ def _bare(phrase: Sequence[str], lead: str, before: set[str]) -> bool:
     """Whether a phrase of plain words lacks the article that it would have, were it no name ("work at target")."""
     if phrase[0] in _DETERMINED | {"the"} or runs(phrase[:1]):
         return False
-    if phrase[-1] in _ESTATES or (len(phrase) > 1 and phrase[-1] in _CONGREGATIONS):
+    if phrase[-1] in _ESTATES or not _CONGREGATIONS.isdisjoint(phrase[1:]):
         return True
     named = not plain_word(phrase[-1]) and (not phrase[-1].endswith("s") or phrase[-1] in BRANDS)
     return named and not (_DWELLING if lead == "on" else _SERVING).isdisjoint(before)

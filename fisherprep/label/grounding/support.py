@@ -38,6 +38,7 @@ def unsaid(claim: Claim, said: Said) -> str | None:
     needed = said_of if claim.names or claim.numbers else said_of or needed
     unproved = [word for word in needed if not any_proves(words, word)]
     unasked = [word for word in unproved if not any_proves(asked, word) and not _lightly_said(word, said)]
+    unasked = [word for word in unasked if len(unasked) == len(needed) or not any_proves(said.topic, word)]
     agreed = any(question.answer is not None for question in said.questions)
     proved = len(unproved) < len(needed) or claim.numbers or claim.names or agreed
     if unasked and not (proved and _one_phrase(unasked, claim, said) and _stood_for(unasked[0], claim, said)):
