@@ -23,7 +23,7 @@ from planted_facts import PlantedCall, Told, planted_calls
 from fisherprep.label.answer import Fact, SideAnswer
 from fisherprep.label.grounding.ground import ground
 
-HALVES = ("dev", "test", "last", "fresh", "private", "unseen", "judge", "plain", "talk", "wide")
+HALVES = ("dev", "test", "last", "fresh", "private", "unseen", "judge", "plain", "talk", "wide", "everyday")
 
 _TURN = re.compile(r"(\d+)([ab]) (.+)")
 _TOLD = re.compile(r"([+!-]) ([ab]) ([\d,]+) (.+?)( \?)?\s*")

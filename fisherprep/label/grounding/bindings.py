@@ -19,6 +19,7 @@ LOCATING = word_set("in from near to at around outside of through")
 SAME_NAMES = (
     {"tv", "television"}, {"us", "usa", "america", "states"}, {"la", "angeles"}, {"dc", "washington"},
     {"uk", "england", "britain"}, {"nyc", "york"}, {"philly", "philadelphia"}, {"vegas", "las"}, {"christmas", "xmas"},
+    {"st", "saint"}, {"ft", "fort"}, {"mt", "mount"},
     {"mom", "mother"}, {"dad", "father"}, {"grandma", "grandmother"}, {"phd", "doctorate"}, {"iraq", "iraqi"},
     {"mexico", "mexican"}, {"italy", "italian"}, {"america", "american"}, {"china", "chinese"}, {"africa", "african"},
 )  # fmt: skip

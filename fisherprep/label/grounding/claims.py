@@ -84,7 +84,8 @@ class Claim:
     @property
     def past(self) -> bool:
         return not _PAST_MARKS.isdisjoint(self.words) or any(
-            word.endswith("ed") or (word != stem(word) and word in IRREGULAR_PAST) for word in self.words
+            (word.endswith("ed") and len(word) > 3) or (word != stem(word) and word in IRREGULAR_PAST)
+            for word in self.words
         )
 
 

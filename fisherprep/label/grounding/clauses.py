@@ -153,8 +153,10 @@ def _follows_from_if(found: Sequence[Clause]) -> bool:
 
 def _goes_on_supposing(found: Sequence[Clause]) -> bool:
     """Whether a clause hangs on the "might" of the one before ("i might quit and be a painter")."""
-    if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or"):
+    if len(found) < 2 or not found[-2].supposed or found[-1].words[0] not in ("and", "or", "when"):
         return False
+    if found[-1].words[0] == "when":
+        return True
     return found[-1].words[1:2] in (("be",), ("go",), ("get",), ("become",), ("start",), ("buy",), ("open",), ("move",))
 
 

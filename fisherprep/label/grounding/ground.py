@@ -17,6 +17,7 @@ from typing import Any
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_TOPIC_CHARS, Fact, SideAnswer
 from fisherprep.label.grounding.attribution import misattributed
 from fisherprep.label.grounding.claims import read_claim
+from fisherprep.label.grounding.common import KNOWN_CAPITALS
 from fisherprep.label.grounding.contradiction import contradiction
 from fisherprep.label.grounding.evidence import Evidence, evidence_of
 from fisherprep.label.grounding.lexicon import STOP, word_set
@@ -139,7 +140,8 @@ def _form(text: str) -> str | None:
     words = tokens(text)
     if _repeats(words):
         return "repetitive"
-    if words and (_open_end(words) or text.rstrip(" .").endswith((",", "-"))):
+    possessive = text.rstrip(" .").lower().rpartition(" ")[2] in KNOWN_CAPITALS
+    if words and ((_open_end(words) and not possessive) or text.rstrip(" .").endswith((",", "-"))):
         return "cut_off"
     if not _SECOND_PERSON.search(text) or not _FIRST_PERSON.isdisjoint(words) or len(words) < 2:
         return "not_second_person"

@@ -42,5 +42,5 @@ def _hated(thing: str, said: Sequence[Clause]) -> bool:
 
 def _against(words: Sequence[str]) -> bool:
     stands = any(trio == ("can", "not", "stand") for trio in zip(words, words[1:], words[2:], strict=False))
-    hates = any(stem(b) in AGAINST and a != "not" for a, b in itertools.pairwise(("", *words)))
-    return hates or stands
+    pairs = [(a, stem(b)) for a, b in itertools.pairwise(("", *words))]
+    return stands or any((b in AGAINST and a != "not") or (b in LIKINGS and a == "not") for a, b in pairs)
