@@ -97,7 +97,7 @@ class ShardWindows:
             ValueError: it is no Parquet file, or not one of the codes table.
         """
         try:
-            self._parquet = pq.ParquetFile(file, memory_map=True)
+            self._parquet = pq.ParquetFile(file, memory_map=True, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as err:
             raise ValueError(f"{file}: cannot be read ({err}); delete it and run `fisherprep encode` again") from err
         if lacking := set(COLUMNS) - set(self._parquet.schema_arrow.names):
