@@ -191,7 +191,15 @@ def test_cards_are_written_again_only_when_they_change(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "mark", [{"part": 1}, {"transcriber": "bbn"}, {"transcriber": "ldc"}, {"audio_format": "sphere-ulaw"}]
+    "mark",
+    [
+        {"part": 1},
+        {"transcriber": "bbn"},
+        {"transcriber": "ldc"},
+        {"audio_format": "sphere-ulaw"},
+        {"audio_file": "audio/fe_03_00001.wav"},  # of an export that was ingested again
+        {"transcript_file": "LDC2004T19-text/one.json"},
+    ],
 )
 def test_the_card_of_ldc_data_says_so(tmp_path, mark):
     work = encoded_work(tmp_path, 1, toy=True, **mark)
@@ -200,12 +208,19 @@ def test_the_card_of_ldc_data_says_so(tmp_path, mark):
     assert head(work)["license_name"] == "ldc-user-agreement" and {"ldc", "toy"} <= set(head(work)["tags"])
 
 
+def test_a_name_that_only_resembles_fishers_is_free(tmp_path):
+    work = encoded_work(tmp_path, 1, audio_file="cafe_03_0001.wav", transcript_file="ldc/one.json")
+    assert not facts_of(work).from_ldc
+
+
 def test_calls_that_no_conversation_knows_may_be_the_ldcs(tmp_path):
     work = encoded_work(tmp_path, 1)
     assert not facts_of(work).from_ldc
     rows = work.read("codes").to_pylist()
     write_stage(work, "encode", {"codes": [*rows, codes_row("stray", 30, provenance="{")], "voices": []})
     assert facts_of(work).from_ldc and facts_of(work).toy
+    write_stage(work, "encode", {"codes": rows, "voices": [voice_row("stray", "a")]})
+    assert facts_of(work).from_ldc
 
 
 def test_without_codes_there_is_no_card(tmp_path):
