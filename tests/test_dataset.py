@@ -110,6 +110,15 @@ def test_datasets_opens_the_work_folder_and_the_codes_folder(work, tmp_path, fol
     assert [row["call_id"] for row in live] == ["call_001"]
 
 
+def test_the_cards_line_gives_codes_in_their_own_type(tmp_path):
+    work = encoded_work(tmp_path, 1)
+    write_card(work)
+    line = next(line for line in (work.path / "README.md").read_text().splitlines() if line.startswith("arrays = "))
+    arrays = eval(line.removeprefix("arrays = "), {"calls": load(work.path, cache=tmp_path / "cache")["train"]})
+    codes = arrays[0]["codes_a"]
+    assert codes.dtype == np.int16 and codes.tolist() == work.read("codes")["codes_a"][0].as_py()
+
+
 def test_datasets_opens_shards_without_rows_or_without_the_split(tmp_path):
     """First, in between and last; a work folder has such a shard where all its calls were rejected."""
     work = encoded_work(tmp_path, 2)
