@@ -16,18 +16,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from fisherprep.engine import WorkerDied
 from fisherprep.ray_cluster import Cluster
+from fisherprep.ray_lost import TRIES, died, last_line
 from fisherprep.ray_ticket import Ticket, admit, versions
 
-_TRIES = 5
-"""Times that a shard is done again whose worker or node was lost."""
 _SHARDS_PER_GPU = 3
 """Shards under way on an accelerator: one is read and one is written while one is encoded."""
 _SHARDS_PER_CORE = 2
 """Shards handed to Ray for each core: one is done, one is at hand when it ends."""
 _LOOK_S = 60.0
 """A node that has not answered by then is not ready to work."""
+_LOOK_AGAIN_S = 5.0
+"""While no item ends, the head is looked for so often."""
 _END = object()
 
 
@@ -52,7 +52,7 @@ class RayEngine:
         """Yield results as they finish; a bounded number of items is under way at a time.
 
         Raises:
-            WorkerDied: an item's workers were lost too often.
+            WorkerDied: an item's workers were lost too often, or the cluster's head.
             ValueError: a machine of the cluster does not see the folder, or runs other code.
             Exception: what the function raised.
         """
@@ -105,7 +105,7 @@ class RayEngine:
                 found = ray.get(ref)
             except ray.exceptions.RayError as err:
                 raise ValueError(
-                    f"{asked[ref]}: a worker of this machine of the cluster cannot start ({_last_line(err)}); expected "
+                    f"{asked[ref]}: a worker of this machine of the cluster cannot start ({last_line(err)}); expected "
                     "the same fisherprep to be installed on every machine, with the extra 'ray'"
                 ) from err
             if found:
@@ -121,6 +121,7 @@ class RayEngine:
         more = True
         try:
             while more or under_way:
+                self.cluster.see_head()
                 workers.grow()
                 while more and workers.free:
                     if (item := next(items, _END)) is _END:
@@ -130,8 +131,7 @@ class RayEngine:
                     under_way[slot.start(item)] = slot
                 if not more:
                     workers.leave(set(under_way.values()))
-                if under_way:
-                    ref = ray.wait(list(under_way), num_returns=1)[0][0]
+                for ref in ray.wait(list(under_way), num_returns=1, timeout=_LOOK_AGAIN_S)[0] if under_way else ():
                     workers.free.append(under_way.pop(ref))
                     yield _result(ref)
         finally:
@@ -158,7 +158,7 @@ class _Tasks:
         self.free: deque[Slot] = deque()
         self._slots = 0
         self._job = (ticket, function)
-        self._task: Any = ray.remote(num_cpus=1, max_retries=_TRIES)(_work)
+        self._task: Any = ray.remote(num_cpus=1, max_retries=TRIES)(_work)
 
     def start(self, item: Any) -> Any:
         """Hand an item to Ray."""
@@ -194,7 +194,7 @@ class _Actors:
         self._job = (ticket, function)
         actor: Any = ray.remote(_Worker)
         self._kind = actor.options(
-            num_gpus=1, num_cpus=1, max_restarts=-1, max_task_retries=_TRIES, max_concurrency=_SHARDS_PER_GPU
+            num_gpus=1, num_cpus=1, max_restarts=-1, max_task_retries=TRIES, max_concurrency=_SHARDS_PER_GPU
         )
 
     def grow(self) -> None:
@@ -267,20 +267,7 @@ def _result(ref: Any) -> Any:
         return ray.get(ref)
     except ray.exceptions.RayTaskError as err:
         if isinstance(err.cause, ray.exceptions.RayError) or not isinstance(err.cause, Exception):
-            raise _died(err) from err
+            raise died(err.cause) from err
         raise err.cause from err
     except ray.exceptions.RayError as err:
-        raise _died(err) from err
-
-
-def _died(err: Exception) -> WorkerDied:
-    return WorkerDied(
-        f"a shard could not be done on the Ray cluster: its worker was lost {_TRIES + 1} times (killed, out of memory, "
-        f"a crash in a native library), or failed in a way that cannot be told ({_last_line(err)}); finished shards "
-        "are kept: look at the machines' memory and Ray's logs, and run the same command again"
-    )
-
-
-def _last_line(err: Exception) -> str:
-    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(err).__name__
+        raise died(err) from err
