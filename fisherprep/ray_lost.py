@@ -8,8 +8,8 @@ TRIES = 5
 """Times that an item is done again whose worker or node was lost."""
 _TIMES = TRIES + 1
 _LOST = {
-    "LocalRayletDiedError": "Ray ended on the machine that ran it (its raylet, or an agent without which that does not "
-    "run, was killed or crashed)",
+    "LocalRayletDiedError": "Ray ended on the machine of this command (its raylet, or an agent without which that does "
+    "not run, was killed or crashed)",
     "OutOfMemoryError": "the machine that ran it had no memory left; fewer --workers need less",
     "NodeDiedError": f"the machine that ran it was lost, {_TIMES} times",
     "WorkerCrashedError": f"its worker was lost {_TIMES} times (killed, out of memory, a crash in a native library)",
@@ -24,7 +24,7 @@ def died(err: BaseException) -> WorkerDied:
     told = (_LOST[kind.__name__] for kind in type(err).__mro__ if kind.__name__ in _LOST)
     return WorkerDied(
         f"a shard could not be done on the Ray cluster: {next(told, 'it failed in a way that cannot be told')} "
-        f"({last_line(err)}); finished shards are kept: see Ray's logs on that machine (/tmp/ray/session_latest/logs), "
+        f"({last_line(err)}); finished shards are kept: see Ray's logs (/tmp/ray/session_latest/logs), "
         "and run the same command again"
     )
 

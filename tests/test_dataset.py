@@ -119,6 +119,16 @@ def test_the_cards_line_gives_codes_in_their_own_type(tmp_path):
     assert codes.dtype == np.int16 and codes.tolist() == work.read("codes")["codes_a"][0].as_py()
 
 
+def test_a_damaged_call_gives_no_window(tmp_path):
+    file = shard(encoded_work(tmp_path, 1))
+    content = bytearray(file.read_bytes())
+    column = next(i for i, name in enumerate(pq.ParquetFile(file).schema.names) if name == "element")
+    content[pq.ParquetFile(file).metadata.row_group(0).column(column).data_page_offset + 200] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"CRC .*run `fisherprep encode` again"):
+        ShardWindows(file).window(0, "a", 0, 5)
+
+
 def test_datasets_opens_shards_without_rows_or_without_the_split(tmp_path):
     """First, in between and last; a work folder has such a shard where all its calls were rejected."""
     work = encoded_work(tmp_path, 2)

@@ -177,7 +177,7 @@ def test_a_machine_that_lacks_files_is_refused(cluster, tmp_path):
 @pytest.mark.parametrize(
     ("lost", "told"),
     [
-        ("LocalRayletDiedError", "Ray ended on the machine"),
+        ("LocalRayletDiedError", "Ray ended on the machine of this command"),
         ("WorkerCrashedError", "its worker was lost 6 times"),
         ("ActorDiedError", "its accelerator's worker was lost 6 times"),
         ("ObjectFreedError", "cannot be told"),
