@@ -198,6 +198,15 @@ def test_a_head_that_is_gone_is_an_error():
         see(address, patience_s=0.0)
 
 
+def test_an_accelerators_worker_is_that_which_loaded_the_model(cluster, tmp_path):
+    engine = RayEngine(cluster, tmp_path, gpus=True)
+    loaded_in = engine.once(lambda _: os.getpid(), None)
+    assert set(engine.map(lambda _: os.getpid(), range(3))) == {loaded_in}
+    with pytest.raises(ValueError, match="invalid literal"):
+        engine.once(int, "one")
+    assert list(engine.map(int, ["1"])) == [1]
+
+
 def test_workers_look_for_the_folder_and_at_the_code(tmp_path, monkeypatch):
     monkeypatch.setattr("fisherprep.ray_ticket._PATIENCE_S", 0.0)
     monkeypatch.chdir(tmp_path)
