@@ -6,10 +6,13 @@ import os
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
+
+from fisherprep.engine import WorkerDied
 
 _STORE_BYTES = 100 * 2**20
 """Shards travel as names of files, so Ray's object store, for which it takes 30 % of the memory, can be small."""
@@ -75,6 +78,16 @@ class Cluster:
                 raise
             raise ValueError(f"Ray cluster at {address or 'this machine'}: {_reason(err)}") from err
 
+    def see_head(self) -> None:
+        """See that the head still runs.
+
+        Raises:
+            WorkerDied: it was lost.
+        """
+        import ray
+
+        see(ray.get_runtime_context().gcs_address)
+
     def nodes(self) -> list[dict[str, Any]]:
         """The machines that may be given shards."""
         import ray
@@ -119,6 +132,30 @@ def _check_address(address: str | None) -> None:
         raise ValueError(f"--ray-address {address}: cannot be reached ({err.strerror or err}); {expected}") from err
     if not speaks:
         raise ValueError(f"--ray-address {address}: what answers there is not Ray; {expected}")
+
+
+def see(head: str, patience_s: float = 20.0) -> None:
+    """See that a head still runs: a minute after it was lost, Ray would end this process without a word.
+
+    Args:
+        head: HOST:PORT.
+        patience_s: a head that is started anew, with its state in a store of its own, is found again.
+
+    Raises:
+        WorkerDied: it does not.
+    """
+    host, _, port = head.rpartition(":")
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        except OSError as err:
+            if time.monotonic() > until:
+                raise WorkerDied(
+                    f"the head of the Ray cluster ({head}) was lost ({err.strerror or err}): killed, out of memory, or "
+                    "its machine is gone; finished shards are kept: run the same command again, once there is a head"
+                ) from err
+            time.sleep(1.0)
 
 
 def _speaks_grpc(host: str, port: int) -> bool:

@@ -16,18 +16,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-from fisherprep.engine import WorkerDied
 from fisherprep.ray_cluster import Cluster
+from fisherprep.ray_lost import TRIES, died, last_line
 from fisherprep.ray_ticket import Ticket, admit, versions
 
-_TRIES = 5
-"""Times that a shard is done again whose worker or node was lost."""
 _SHARDS_PER_GPU = 3
 """Shards under way on an accelerator: one is read and one is written while one is encoded."""
 _SHARDS_PER_CORE = 2
 """Shards handed to Ray for each core: one is done, one is at hand when it ends."""
 _LOOK_S = 60.0
 """A node that has not answered by then is not ready to work."""
+_LOOK_AGAIN_S = 5.0
+"""While no item ends, the head is looked for so often."""
 _END = object()
 
 
@@ -47,12 +47,13 @@ class RayEngine:
     ) -> None:
         self.cluster, self.folder, self.needs = cluster, folder, tuple(needs)
         self.gpus, self.limit = gpus, limit
+        self._warm: _Tasks | _Actors | None = None
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Yield results as they finish; a bounded number of items is under way at a time.
 
         Raises:
-            WorkerDied: an item's workers were lost too often.
+            WorkerDied: an item's workers were lost too often, or the cluster's head.
             ValueError: a machine of the cluster does not see the folder, or runs other code.
             Exception: what the function raised.
         """
@@ -65,14 +66,19 @@ class RayEngine:
             yield from self._run(function, chain([first], queue), ticket)
 
     def once(self, function: Callable[[Any], Any], item: Any) -> Any:
-        """``function(item)`` on one worker."""
+        """``function(item)`` on one worker. ``map`` goes on with it: a model that was loaded is loaded."""
+        workers = self._workers()
         with self._ticket() as ticket:
-            workers = self._workers(function, ticket, at_most=1)
             try:
-                workers.grow()
-                return _result(workers.free.popleft().start(item))
-            finally:
+                workers.grow(at_most=1)
+                slot = workers.free.popleft()
+                result = _result(slot.start(ticket, function, item))
+            except BaseException:
                 workers.end()
+                raise
+        workers.free.append(slot)
+        self._warm = workers
+        return result
 
     @contextmanager
     def _ticket(self) -> Iterator[Ticket]:
@@ -105,7 +111,7 @@ class RayEngine:
                 found = ray.get(ref)
             except ray.exceptions.RayError as err:
                 raise ValueError(
-                    f"{asked[ref]}: a worker of this machine of the cluster cannot start ({_last_line(err)}); expected "
+                    f"{asked[ref]}: a worker of this machine of the cluster cannot start ({last_line(err)}); expected "
                     "the same fisherprep to be installed on every machine, with the extra 'ray'"
                 ) from err
             if found:
@@ -116,57 +122,55 @@ class RayEngine:
     def _run(self, function: Callable[[Any], Any], items: Iterator[Any], ticket: Ticket) -> Iterator[Any]:
         import ray
 
-        workers = self._workers(function, ticket, at_most=self.limit)
+        workers, self._warm = self._warm or self._workers(), None
         under_way: dict[Any, Slot] = {}
         more = True
         try:
             while more or under_way:
-                workers.grow()
+                self.cluster.see_head()
+                workers.grow(self.limit)
                 while more and workers.free:
                     if (item := next(items, _END)) is _END:
                         more = False
                         break
                     slot = workers.free.popleft()
-                    under_way[slot.start(item)] = slot
+                    under_way[slot.start(ticket, function, item)] = slot
                 if not more:
                     workers.leave(set(under_way.values()))
-                if under_way:
-                    ref = ray.wait(list(under_way), num_returns=1)[0][0]
+                for ref in ray.wait(list(under_way), num_returns=1, timeout=_LOOK_AGAIN_S)[0] if under_way else ():
                     workers.free.append(under_way.pop(ref))
                     yield _result(ref)
         finally:
             workers.end(under_way)
 
-    def _workers(self, function: Callable[[Any], Any], ticket: Ticket, at_most: int) -> _Tasks | _Actors:
-        kind = _Actors if self.gpus else _Tasks
-        return kind(self.cluster, function, ticket, at_most)
+    def _workers(self) -> _Tasks | _Actors:
+        return (_Actors if self.gpus else _Tasks)(self.cluster)
 
 
 class Slot(Protocol):
     """Where one item can be started now."""
 
-    def start(self, item: Any) -> Any: ...
+    def start(self, ticket: Ticket, function: Callable[[Any], Any], item: Any) -> Any: ...
 
 
 class _Tasks:
     """Tasks of one core each. Ray keeps their processes, so that a model is loaded once in each."""
 
-    def __init__(self, cluster: Cluster, function: Callable[[Any], Any], ticket: Ticket, at_most: int) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         import ray
 
-        self.cluster, self.at_most = cluster, at_most
+        self.cluster = cluster
         self.free: deque[Slot] = deque()
         self._slots = 0
-        self._job = (ticket, function)
-        self._task: Any = ray.remote(num_cpus=1, max_retries=_TRIES)(_work)
+        self._task: Any = ray.remote(num_cpus=1, max_retries=TRIES)(_work)
 
-    def start(self, item: Any) -> Any:
+    def start(self, ticket: Ticket, function: Callable[[Any], Any], item: Any) -> Any:
         """Hand an item to Ray."""
-        return self._task.remote(*self._job, item)
+        return self._task.remote(ticket, function, item)
 
-    def grow(self) -> None:
+    def grow(self, at_most: int) -> None:
         """Add slots for cores that joined; cores that are lost are Ray's business."""
-        wanted = self.at_most or _SHARDS_PER_CORE * self.cluster.count("CPU")
+        wanted = at_most or _SHARDS_PER_CORE * self.cluster.count("CPU")
         self.free.extend([self] * (wanted - self._slots))
         self._slots = max(wanted, self._slots)
 
@@ -185,23 +189,22 @@ class _Tasks:
 class _Actors:
     """An actor for each GPU. A lost one is started again, where there is a GPU for it, with the items it had."""
 
-    def __init__(self, cluster: Cluster, function: Callable[[Any], Any], ticket: Ticket, at_most: int) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         import ray
 
-        self.cluster, self.at_most = cluster, at_most
+        self.cluster = cluster
         self.free: deque[Slot] = deque()
         self._actors: list[_Actor] = []
-        self._job = (ticket, function)
         actor: Any = ray.remote(_Worker)
         self._kind = actor.options(
-            num_gpus=1, num_cpus=1, max_restarts=-1, max_task_retries=_TRIES, max_concurrency=_SHARDS_PER_GPU
+            num_gpus=1, num_cpus=1, max_restarts=-1, max_task_retries=TRIES, max_concurrency=_SHARDS_PER_GPU
         )
 
-    def grow(self) -> None:
+    def grow(self, at_most: int) -> None:
         """Start actors for GPUs that joined."""
         gpus = self.cluster.count("GPU")
-        for _ in range(min(gpus, self.at_most or gpus) - len(self._actors)):
-            actor = _Actor(self._kind.remote(*self._job))
+        for _ in range(min(gpus, at_most or gpus) - len(self._actors)):
+            actor = _Actor(self._kind.remote())
             self._actors.append(actor)
             self.free.extend([actor] * _SHARDS_PER_GPU)
 
@@ -224,9 +227,9 @@ class _Actor:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
 
-    def start(self, item: Any) -> Any:
+    def start(self, ticket: Ticket, function: Callable[[Any], Any], item: Any) -> Any:
         """Hand an item to the actor."""
-        return self._handle.work.remote(item)
+        return self._handle.work.remote(ticket, function, item)
 
     def end(self) -> None:
         """Let its GPU go."""
@@ -236,13 +239,10 @@ class _Actor:
 
 
 class _Worker:
-    """The worker's side of an actor: the model that the function loads stays in its process."""
+    """The worker's side of an actor: the model that a function loads stays in its process."""
 
-    def __init__(self, ticket: Ticket, function: Callable[[Any], Any]) -> None:
-        self._job = (ticket, function)
-
-    def work(self, item: Any) -> Any:
-        return _work(*self._job, item)
+    def work(self, ticket: Ticket, function: Callable[[Any], Any], item: Any) -> Any:
+        return _work(ticket, function, item)
 
 
 def _work(ticket: Ticket, function: Callable[[Any], Any], item: Any) -> Any:
@@ -267,20 +267,7 @@ def _result(ref: Any) -> Any:
         return ray.get(ref)
     except ray.exceptions.RayTaskError as err:
         if isinstance(err.cause, ray.exceptions.RayError) or not isinstance(err.cause, Exception):
-            raise _died(err) from err
+            raise died(err.cause) from err
         raise err.cause from err
     except ray.exceptions.RayError as err:
-        raise _died(err) from err
-
-
-def _died(err: Exception) -> WorkerDied:
-    return WorkerDied(
-        f"a shard could not be done on the Ray cluster: its worker was lost {_TRIES + 1} times (killed, out of memory, "
-        f"a crash in a native library), or failed in a way that cannot be told ({_last_line(err)}); finished shards "
-        "are kept: look at the machines' memory and Ray's logs, and run the same command again"
-    )
-
-
-def _last_line(err: Exception) -> str:
-    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(err).__name__
+        raise died(err) from err

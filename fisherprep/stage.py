@@ -7,7 +7,7 @@ is done is judged by fingerprints (stage version, schema version, configuration,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,7 +53,7 @@ class ShardResult:
     """What a shard function returns: rows by table, rejects, and counters to be summed over shards.
 
     ``files`` are further outputs that the function itself wrote whole, relative to WORK; they belong to the shard as
-    its tables do: when one goes missing or changes its size, the shard is done again.
+    its tables do: when a table changes, or a file goes missing or changes its size, the shard is done again.
     """
 
     rows: dict[str, list[dict[str, Any]]]
@@ -125,35 +125,36 @@ def _at_once(shards: list[Shard], progress: Progress) -> Generator[Shard, None, 
 
 _WRITTEN_BY = {
     "conversations": "ingest", "turns": "ingest", "words": "align", "alignments": "align", "personas": "label",
-    "codes": "encode",
+    "codes": "encode", "voices": "encode",
 }  # fmt: skip
 
 
-def _writers(work: WorkFolder) -> dict[str, str]:
-    """Output file -> the stage whose completion record names it."""
-    stages = sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir())
-    return {file: stage for stage in stages for record in work.done(stage).values() for file in record.outputs}
+def _outputs(work: WorkFolder) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What the completion records name: stage, file, and the file's hash and size."""
+    for stage in sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir()):
+        for record in work.done(stage).values():
+            for file, out in record.outputs.items():
+                yield stage, file, out
 
 
 def _stage_to_run(work: WorkFolder, table: str) -> str:
     """The stage that writes a table of this folder: synthesize writes most of what encode reads, perhaps no words."""
-    outputs = (file for record in work.done("synthesize").values() for file in record.outputs)
-    return "synthesize" if any(file.startswith(f"{table}/") for file in outputs) else _WRITTEN_BY[table]
+    is_its_own = any(stage == "synthesize" and file.startswith(f"{table}/") for stage, file, _ in _outputs(work))
+    return "synthesize" if is_its_own else _WRITTEN_BY[table]
 
 
 def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
     """For each shard that has all of ``tables``: the hashes of their files, to be used as a stage's inputs.
 
     Raises:
-        ValueError: one of the tables has not been written yet, or lacks shards that the others have.
+        ValueError: one of the tables has not been written yet, lacks shards that the others have, or has a file that is
+            not byte for byte what its stage wrote.
     """
+    written = {file: (stage, out) for stage, file, out in _outputs(work) if file.split("/")[0] in tables}
     hashes: dict[str, dict[str, str]] = {table: {} for table in tables}
-    for stage in sorted(p.name for p in (work.path / ".done").glob("*") if p.is_dir()):
-        for shard, record in work.done(stage).items():
-            for file, out in record.outputs.items():
-                table = file.split("/")[0]
-                if table in hashes and file == f"{table}/{shard}.parquet":
-                    hashes[table][shard] = out["sha256"]
+    for file, (_, out) in written.items():
+        table, name = file.split("/")
+        hashes[table][name.removesuffix(".parquet")] = out["sha256"]
     every = set().union(*(set(h) for h in hashes.values()))
     for table in tables:
         if lacking := every - set(hashes[table]):
@@ -163,6 +164,12 @@ def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
             )
     if not every:
         raise ValueError(f"{work.path}: no {tables[0]} table yet; run `fisherprep {_WRITTEN_BY[tables[0]]}` first")
+    if changed := work.changed({file: out for file, (_, out) in written.items()}):
+        stage = written[changed[0]][0]
+        raise ValueError(
+            f"{work.path / changed[0]}: is not what `{stage}` wrote ({len(changed)} such of {len(written)} files): "
+            f"deleted, damaged, or changed by hand; run `fisherprep {stage}` again as before, which makes these anew"
+        )
     return {shard: {table: hashes[table][shard] for table in tables} for shard in sorted(every)}
 
 
@@ -181,11 +188,14 @@ def run_stage(
     _refuse_foreign_tables(work, stage)
     planned = {shard.name: shard for shard in shards}
     done = work.done(stage.name)
-    jobs = []
-    for shard in planned.values():
-        mark = fingerprint([stage.name, stage.version, SCHEMA_VERSION, config, shard.inputs])
-        if not _up_to_date(work, stage, done.get(shard.name), mark):
-            jobs.append(_Job(work, stage, shard, config, mark))
+    marks = {
+        name: fingerprint([stage.name, stage.version, SCHEMA_VERSION, config, shard.inputs])
+        for name, shard in planned.items()
+    }
+    kept = _up_to_date(
+        work, stage, {name: record for name, record in done.items() if record.fingerprint == marks.get(name)}
+    )
+    jobs = [_Job(work, stage, shard, config, marks[name]) for name, shard in planned.items() if name not in kept]
     removed = [name for name in done if name not in planned]
     for name in removed:
         _remove(work, stage, name)
@@ -194,7 +204,7 @@ def run_stage(
 
 
 def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
-    for file, writer in _writers(work).items():
+    for writer, file, _ in _outputs(work):
         if writer != stage.name and file.split("/")[0] in stage.tables:
             raise ValueError(
                 f"{work.path / file}: the {file.split('/')[0]} table of this folder was written by `{writer}`, "
@@ -202,16 +212,19 @@ def _refuse_foreign_tables(work: WorkFolder, stage: Stage) -> None:
             )
 
 
-def _up_to_date(work: WorkFolder, stage: Stage, record: DoneRecord | None, mark: str) -> bool:
-    if record is None or record.fingerprint != mark:
-        return False
-    rejects = {name.removeprefix("reject:") for name in record.counters if name.startswith("reject:")}
-    if stage.retry_rejects and rejects - stage.settled:
-        return False
-    return all(
-        (file := work.path / relative).is_file() and file.stat().st_size == out["bytes"]
-        for relative, out in record.outputs.items()
-    )
+def _up_to_date(work: WorkFolder, stage: Stage, records: dict[str, DoneRecord]) -> set[str]:
+    """The shards whose outputs are as written, and need no other try."""
+    changed = set(work.changed({file: out for record in records.values() for file, out in record.outputs.items()}))
+    return {
+        shard
+        for shard, record in records.items()
+        if changed.isdisjoint(record.outputs) and not (stage.retry_rejects and _open_rejects(stage, record))
+    }
+
+
+def _open_rejects(stage: Stage, record: DoneRecord) -> set[str]:
+    names = {name.removeprefix("reject:") for name in record.counters if name.startswith("reject:")}
+    return names - stage.settled
 
 
 def _remove(work: WorkFolder, stage: Stage, shard: str) -> None:

@@ -23,7 +23,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,10 +173,13 @@ class WorkFolder:
         return self._replace(relative, write)
 
     def write_table(self, relative: str, table: pa.Table, **options: Any) -> dict[str, Any]:
-        """Write one Parquet file whole; returns its hash, size and rows. ``options``: those of ``pq.write_table``."""
+        """Write one Parquet file whole; returns its hash, size and rows. ``options``: those of ``pq.write_table``.
+
+        Its pages have checksums, so that readers who know of no record see damage too.
+        """
 
         def write(tmp: Path) -> None:
-            pq.write_table(table, tmp, compression="zstd", **options)
+            pq.write_table(table, tmp, compression="zstd", write_page_checksum=True, **options)
 
         target = self._replace(relative, write)
         return {"sha256": sha256_file(target), "bytes": target.stat().st_size, "rows": table.num_rows}
@@ -212,6 +216,22 @@ class WorkFolder:
                 records[file.stem] = DoneRecord(**json.loads(file.read_text(encoding="utf-8")))
         return records
 
+    def changed(self, outputs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Those outputs of completion records that are gone, cannot be read, or are not what was written any more.
+
+        Tables are compared byte for byte; other files, which may be hundreds of GB of audio, by their size.
+        """
+
+        def is_as_written(file: str) -> bool:
+            path, out = self.path / file, outputs[file]
+            try:
+                return path.stat().st_size == out["bytes"] and ("rows" not in out or sha256_file(path) == out["sha256"])
+            except OSError:
+                return False
+
+        with ThreadPoolExecutor() as pool:  # hashing lets go of the interpreter's lock
+            return [file for file, same in zip(outputs, pool.map(is_as_written, outputs), strict=True) if not same]
+
     def files(self, table: str) -> list[Path]:
         """The Parquet files of a table, in order."""
         return sorted((self.path / table).glob("*.parquet"))
@@ -231,7 +251,7 @@ class WorkFolder:
             if not file.exists():
                 continue
             try:
-                part = pq.read_table(file, columns=columns, partitioning=None)
+                part = pq.read_table(file, columns=columns, partitioning=None, page_checksum_verification=True)
             except (OSError, pa.ArrowException) as err:
                 raise ValueError(
                     f"{file}: cannot be read as a {table} table ({err}); delete it and run its stage again"

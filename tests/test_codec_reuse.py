@@ -146,7 +146,8 @@ def test_only_tables_that_the_completion_record_names_are_believed(work, toy_che
     pq.write_table(rows.slice(0, 1), voices)
     assert kept_calls(work, shard, record.outputs) == {}
     assert kept_calls(work, shard, {}) == {}
-    changed = record.outputs | {f"voices/{shard}.parquet": {"sha256": sha256_file(voices)}}
+    other = {"sha256": sha256_file(voices), "bytes": voices.stat().st_size, "rows": 1}
+    changed = record.outputs | {f"voices/{shard}.parquet": other}
     assert len(kept_calls(work, shard, changed)["call_002"][2].voices) == 0
     before = encode(work, str(toy_checkpoint), "cpu", InlineEngine())
     assert before.ran == 1 and len(encoded) == 3 and min(encoded.values()) >= 3

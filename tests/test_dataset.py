@@ -110,6 +110,25 @@ def test_datasets_opens_the_work_folder_and_the_codes_folder(work, tmp_path, fol
     assert [row["call_id"] for row in live] == ["call_001"]
 
 
+def test_the_cards_line_gives_codes_in_their_own_type(tmp_path):
+    work = encoded_work(tmp_path, 1)
+    write_card(work)
+    line = next(line for line in (work.path / "README.md").read_text().splitlines() if line.startswith("arrays = "))
+    arrays = eval(line.removeprefix("arrays = "), {"calls": load(work.path, cache=tmp_path / "cache")["train"]})
+    codes = arrays[0]["codes_a"]
+    assert codes.dtype == np.int16 and codes.tolist() == work.read("codes")["codes_a"][0].as_py()
+
+
+def test_a_damaged_call_gives_no_window(tmp_path):
+    file = shard(encoded_work(tmp_path, 1))
+    content = bytearray(file.read_bytes())
+    column = next(i for i, name in enumerate(pq.ParquetFile(file).schema.names) if name == "element")
+    content[pq.ParquetFile(file).metadata.row_group(0).column(column).data_page_offset + 200] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"CRC .*run `fisherprep encode` again"):
+        ShardWindows(file).window(0, "a", 0, 5)
+
+
 def test_datasets_opens_shards_without_rows_or_without_the_split(tmp_path):
     """First, in between and last; a work folder has such a shard where all its calls were rejected."""
     work = encoded_work(tmp_path, 2)
@@ -191,7 +210,15 @@ def test_cards_are_written_again_only_when_they_change(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "mark", [{"part": 1}, {"transcriber": "bbn"}, {"transcriber": "ldc"}, {"audio_format": "sphere-ulaw"}]
+    "mark",
+    [
+        {"part": 1},
+        {"transcriber": "bbn"},
+        {"transcriber": "ldc"},
+        {"audio_format": "sphere-ulaw"},
+        {"audio_file": "audio/fe_03_00001.wav"},  # of an export that was ingested again
+        {"transcript_file": "LDC2004T19-text/one.json"},
+    ],
 )
 def test_the_card_of_ldc_data_says_so(tmp_path, mark):
     work = encoded_work(tmp_path, 1, toy=True, **mark)
@@ -200,12 +227,19 @@ def test_the_card_of_ldc_data_says_so(tmp_path, mark):
     assert head(work)["license_name"] == "ldc-user-agreement" and {"ldc", "toy"} <= set(head(work)["tags"])
 
 
+def test_a_name_that_only_resembles_fishers_is_free(tmp_path):
+    work = encoded_work(tmp_path, 1, audio_file="cafe_03_0001.wav", transcript_file="ldc/one.json")
+    assert not facts_of(work).from_ldc
+
+
 def test_calls_that_no_conversation_knows_may_be_the_ldcs(tmp_path):
     work = encoded_work(tmp_path, 1)
     assert not facts_of(work).from_ldc
     rows = work.read("codes").to_pylist()
     write_stage(work, "encode", {"codes": [*rows, codes_row("stray", 30, provenance="{")], "voices": []})
     assert facts_of(work).from_ldc and facts_of(work).toy
+    write_stage(work, "encode", {"codes": rows, "voices": [voice_row("stray", "a")]})
+    assert facts_of(work).from_ldc
 
 
 def test_without_codes_there_is_no_card(tmp_path):

@@ -22,11 +22,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fisherprep.demo.dialogue import Token, Utterance, conversation, person, sample_text, topics
+from fisherprep.demo.dialogue import conversation, person, sample_text, topics
 from fisherprep.demo.layout import PARTS, part_of
 from fisherprep.demo.plan import LISTED_BAD, plan_release
 from fisherprep.demo.release import gold_folder, write_release
 from fisherprep.demo.transcript import CUT_S, PADDING_S, Heard, cut_at, transcript_rows
+from fisherprep.demo.utterance import Token, Utterance
 from fisherprep.engine import InlineEngine
 
 CALLS, SECONDS, SEED = 6, 10.0, 3

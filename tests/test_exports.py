@@ -163,10 +163,9 @@ def test_j_moshi_has_both_speakers_as_9_by_t(work, tmp_path):
 
 def test_j_moshi_refuses_uneven_codes(tmp_path):
     work = encoded_work(tmp_path, 1)
-    file = work.files("codes")[0]
     rows = work.read("codes").to_pylist()
     rows[0]["codes_b"][5].pop()
-    work.write_table(f"codes/{file.name}", type(work.read("codes")).from_pylist(rows, schema=work.read("codes").schema))
+    write_stage(work, "encode", {"codes": rows, "voices": work.read("voices").to_pylist()})
     assert export(work, "j-moshi", tmp_path / "out").rejects == {"uneven_codes": 1}
 
 

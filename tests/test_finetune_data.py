@@ -352,6 +352,10 @@ def _break(work: Path, what: str) -> None:
         pq.write_table(pq.read_table(part).drop_columns(["starts"]), part)
     if what == "garbage":
         part.write_bytes(b"PAR1 no")
+    if what == "damage":
+        pq.write_table(pq.read_table(part), part, compression="none", write_page_checksum=True)
+        content = part.read_bytes()
+        part.write_bytes(content.replace(b"c0-a", b"c1-a", 1))
 
 
 @pytest.mark.parametrize(
@@ -363,6 +367,7 @@ def _break(work: Path, what: str) -> None:
         ("work.json", "expected a work folder"),
         ("columns", "columns are not those of the codes table"),
         ("garbage", "cannot be read"),
+        ("damage", "CRC checksum"),
     ],
 )
 def test_a_broken_work_folder_is_refused(tmp_path: Path, what: str, message: str) -> None:

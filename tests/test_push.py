@@ -1,5 +1,9 @@
 """Pushes to a hub on loopback: what is sent, and what is refused before anything is."""
 
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from dataset_calls import encoded_work
@@ -84,6 +88,36 @@ def test_ldc_data_is_never_public_whatever_a_manifest_says(hub, ldc, tmp_path):
     result = push(ldc)
     assert result.exit_code == 0 and "warning: this is derived from LDC data" in result.output
     assert b"Do not redistribute" in hub.repos[REPO]["files"]["README.md"]
+
+
+def drop_codes(work):
+    """Somebody takes the LDC's calls out of a folder by hand, and forgets their voices."""
+    work.files("codes")[0].unlink()
+
+
+def drop_marks(work):
+    file = work.files("conversations")[0]
+    table = pq.read_table(file)
+    free = pa.array(["unknown"] * table.num_rows, pa.string())
+    pq.write_table(table.set_column(table.schema.get_field_index("transcriber"), "transcriber", free), file)
+
+
+def add_tables(work):
+    """A shard of another folder."""
+    for table in ("codes", "voices"):
+        shutil.copy(work.files(table)[0], work.path / table / "other.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [(drop_codes, "is not what"), (drop_marks, "is not what"), (add_tables, "no stage recorded this file")],
+)
+def test_tables_that_were_changed_by_hand_are_sent_nowhere(hub, tmp_path, change, told):
+    work = encoded_work(tmp_path / "work", 2, transcriber="ldc")
+    change(work)
+    result = push(work, "--public", "--manifest", manifest(tmp_path, "license: cc-by-4.0", "redistribute: true"))
+    assert result.exit_code == 1 and told in result.output
+    assert not hub.requests
 
 
 def test_a_repository_that_turns_public_meanwhile_gets_nothing(hub, ldc):

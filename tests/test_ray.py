@@ -25,11 +25,12 @@ from fisherprep.align.align import align
 from fisherprep.cli import main
 from fisherprep.codec.encode import encode
 from fisherprep.corpus.ingest import ingest
-from fisherprep.engine import InlineEngine
+from fisherprep.engine import InlineEngine, WorkerDied
 from fisherprep.label.label import label_topics
 from fisherprep.manifest import SplitRule
-from fisherprep.ray_cluster import Cluster
+from fisherprep.ray_cluster import Cluster, see
 from fisherprep.ray_engine import RayEngine
+from fisherprep.ray_lost import died
 from fisherprep.ray_ticket import Ticket, admit, versions
 from fisherprep.workfolder import WorkFolder
 
@@ -44,14 +45,15 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(scope="module")
-def head():
-    """A running cluster: its process and its address."""
+def head(request):
+    """A running cluster: its process and its address. It starts while the demo is made."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)
         command = [sys.executable, str(TESTS / "ray_head.py")]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        request.getfixturevalue("demo_fisher")
         try:
             address = process.stdout.readline().strip()
             assert address, "no Ray could be started"
@@ -132,12 +134,12 @@ def test_the_demo_through_ray_with_workers_killed_gives_the_same_bytes(head, clu
     assert digest(path) == digest(demo_fisher)
 
 
-def test_a_killed_command_goes_on_where_it_was(head, cluster, demo_fisher, tmp_path):
+def test_a_killed_command_typed_again_goes_on_where_it_was_and_is_quiet(head, demo_fisher, tmp_path):
     path = tmp_path / "fisher"
     shutil.copytree(demo_fisher, path)
     shutil.rmtree(path / ".done" / "align")
-    command = [sys.executable, "-m", "fisherprep", "align", str(path), "--engine", "ray", "--ray-address", head[1]]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "fisherprep", "align", "fisher", "--engine", "ray", "--ray-address", head[1]]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     records = path / ".done" / "align"
     while not list(records.glob("*.json")):
         assert process.poll() is None
@@ -148,38 +150,21 @@ def test_a_killed_command_goes_on_where_it_was(head, cluster, demo_fisher, tmp_p
     while any(title.startswith("ray::_work") for title in family(head[0]).values()):
         assert time.monotonic() < until, "workers outlive their command"
         time.sleep(0.1)
-    kept = len(list(records.glob("*.json")))
-    summary = align(WorkFolder.open(path), RayEngine(cluster, path))
-    assert summary.ran == summary.shards - kept
-    assert digest(path) == digest(demo_fisher)
-
-
-def test_an_error_of_a_shard_is_that_of_a_local_run(cluster, demo_fisher, tmp_path):
-    path = tmp_path / "fisher"
-    shutil.copytree(demo_fisher, path)
-    work = WorkFolder.open(path)
-    shutil.rmtree(path / ".done" / "label")
-    shard = work.files("conversations")[-1]
-    shard.write_bytes(b"damaged")
-    told = []
-    for engine in (InlineEngine(), RayEngine(cluster, path)):
-        with pytest.raises(ValueError, match="cannot be read as a conversations table") as error:
-            label_topics(work, engine)
-        told.append((type(error.value), str(error.value)))
-    assert told[0] == told[1]
-
-
-def test_the_command_joins_a_cluster_and_is_quiet(head, demo_fisher, tmp_path):
-    path = tmp_path / "fisher"
-    shutil.copytree(demo_fisher, path)
-    shutil.rmtree(path / ".done" / "label")
-    shutil.rmtree(path / "personas")
-    command = [sys.executable, "-m", "fisherprep", "label", "fisher", "--labeler", "topic", "--engine", "ray"]
-    told = subprocess.run([*command, "--ray-address", head[1]], cwd=tmp_path, capture_output=True, text=True)
+    left = len(list((path / "conversations").iterdir())) - len(list(records.glob("*.json")))
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
-    assert "shards" in told.stderr
+    assert f"({left} done now" in told.stdout
     assert "ray" not in (told.stdout + told.stderr).lower()
     assert digest(path) == digest(demo_fisher)
+
+
+def test_an_error_of_an_item_is_that_of_a_local_run(cluster, tmp_path):
+    told = []
+    for engine in (InlineEngine(), RayEngine(cluster, tmp_path)):
+        with pytest.raises(ValueError, match="invalid literal") as error:
+            list(engine.map(int, ["1", "one"]))
+        told.append((type(error.value), str(error.value)))
+    assert told[0] == told[1]
 
 
 def test_a_machine_that_lacks_files_is_refused(cluster, tmp_path):
@@ -187,6 +172,39 @@ def test_a_machine_that_lacks_files_is_refused(cluster, tmp_path):
         list(RayEngine(cluster, tmp_path, [tmp_path / "release"]).map(len, ["a", "b"]))
     assert list(RayEngine(cluster, tmp_path).map(len, ["ab", "cd"])) == [2, 2]
     assert not list((tmp_path / ".tmp").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ("LocalRayletDiedError", "Ray ended on the machine of this command"),
+        ("WorkerCrashedError", "its worker was lost 6 times"),
+        ("ActorDiedError", "its accelerator's worker was lost 6 times"),
+        ("ObjectFreedError", "cannot be told"),
+    ],
+)
+def test_an_error_says_what_was_lost(lost, told):
+    from ray import exceptions
+
+    err = getattr(exceptions, lost)
+    assert told in str(died(err("0" * 56, "", "") if lost.startswith("Object") else err()))
+
+
+def test_a_head_that_is_gone_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        see(address, patience_s=0.0)
+    with pytest.raises(WorkerDied, match=f"head of the Ray cluster .{address}. was lost .*run the same command again"):
+        see(address, patience_s=0.0)
+
+
+def test_an_accelerators_worker_is_that_which_loaded_the_model(cluster, tmp_path):
+    engine = RayEngine(cluster, tmp_path, gpus=True)
+    loaded_in = engine.once(lambda _: os.getpid(), None)
+    assert set(engine.map(lambda _: os.getpid(), range(3))) == {loaded_in}
+    with pytest.raises(ValueError, match="invalid literal"):
+        engine.once(int, "one")
+    assert list(engine.map(int, ["1"])) == [1]
 
 
 def test_workers_look_for_the_folder_and_at_the_code(tmp_path, monkeypatch):
@@ -241,3 +259,27 @@ def test_flags_that_do_not_fit(demo_fisher, monkeypatch):
     result = label(demo_fisher, "--engine", "ray")
     assert result.exit_code == 1
     assert "pip install 'fisherprep[ray]'" in result.output
+
+
+_SLEEP = """
+import sys, time
+from pathlib import Path
+from fisherprep.ray_cluster import Cluster
+from fisherprep.ray_engine import RayEngine
+with Cluster(sys.argv[1]) as cluster:
+    list(RayEngine(cluster, Path(sys.argv[2])).map(time.sleep, [60.0]))
+"""
+
+
+def test_a_ray_that_ends_is_named(head, tmp_path):
+    """The last test that uses the cluster, since it is lost."""
+    command = [sys.executable, "-c", _SLEEP, head[1], str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not any(title.startswith("ray::_work") for title in family(head[0]).values()):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.1)
+    agent = next(pid for pid, title in family(head[0]).items() if title.startswith("ray::DashboardAgent"))
+    os.kill(agent, signal.SIGKILL)
+    told = process.communicate(timeout=60)[1]
+    assert "WorkerDied: a shard could not be done on the Ray cluster: Ray ended on the machine" in told

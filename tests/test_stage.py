@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fisherprep.engine import InlineEngine, LocalEngine, WorkerDied
@@ -72,15 +74,42 @@ def test_counts_cover_shards_done_before(tmp_path):
     assert summary.rows["personas"] == 20 and summary.rejects == Counter(odd=2)
 
 
-def test_a_missing_or_cut_output_is_made_again(tmp_path):
+def flip_a_bit(file):
+    """Damage that leaves the size as it was, in the first page of values."""
+    content = bytearray(file.read_bytes())
+    content[40] ^= 4
+    file.write_bytes(content)
+
+
+def test_a_missing_cut_or_damaged_output_is_made_again(tmp_path):
     work = new_work(tmp_path / "w")
     run_stage(work, STAGE, shards(), {"topic": "pets"}, InlineEngine())
     before = digest(work.path)
     (work.path / "personas" / "s1.parquet").unlink()
     with (work.path / "personas" / "s2.parquet").open("r+b") as f:
         f.truncate(10)
-    assert run_stage(work, STAGE, shards(), {"topic": "pets"}, InlineEngine()).ran == 2
+    flip_a_bit(work.path / "personas" / "s3.parquet")
+    assert run_stage(work, STAGE, shards(), {"topic": "pets"}, InlineEngine()).ran == 3
     assert digest(work.path) == before
+
+
+def edit(file):
+    """What a user does who corrects a prompt in place."""
+    table = pq.read_table(file)
+    prompts = pa.array([["another"]] * table.num_rows, table.schema.field("prompts").type)
+    pq.write_table(table.set_column(table.schema.get_field_index("prompts"), "prompts", prompts), file)
+
+
+@pytest.mark.parametrize("change", [flip_a_bit, edit, Path.unlink], ids=["damaged", "edited", "deleted"])
+def test_a_later_stage_refuses_a_table_that_is_not_what_its_stage_wrote(tmp_path, change):
+    work = new_work(tmp_path / "w")
+    run_stage(work, STAGE, shards(), {"topic": "pets"}, InlineEngine())
+    inputs = upstream(work, "personas")
+    change(work.path / "personas" / "s2.parquet")
+    with pytest.raises(ValueError, match=r"s2\.parquet: is not what `label` wrote .*run `fisherprep label` again"):
+        upstream(work, "personas")
+    run_stage(work, STAGE, shards(), {"topic": "pets"}, InlineEngine())
+    assert upstream(work, "personas") == inputs
 
 
 def test_shards_no_longer_planned_are_removed_with_their_rejects(tmp_path):

@@ -119,6 +119,17 @@ def test_a_table_file_that_is_no_parquet_is_refused(work):
         work.read("turns")
 
 
+def test_a_damaged_page_is_refused_by_whoever_reads_it(work):
+    row = dict.fromkeys(("stage", "reason", "place", "found", "expected", "fix"), "some text, long enough to be hit")
+    work.write_table("rejects/x.parquet", REJECTS.from_rows([row]))
+    file = work.path / "rejects" / "x.parquet"
+    content = bytearray(file.read_bytes())
+    content[content.index(b"long enough")] ^= 1  # zstd keeps what it cannot shorten as it is
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot be read as a rejects table .*CRC.*delete it"):
+        work.read("rejects")
+
+
 def test_rows_must_hold_exactly_the_declared_columns():
     with pytest.raises(ValueError, match="place"):
         REJECTS.from_rows([{"stage": "x"}])

@@ -126,7 +126,7 @@ def read_columns(file: Path, columns: tuple[str, ...]) -> pa.Table:
         ValueError: the file cannot be read.
     """
     try:
-        with pq.ParquetFile(file) as parquet:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
             return parquet.read(columns=list(columns), use_threads=False).combine_chunks()
     except (OSError, pa.ArrowException) as err:
         raise ValueError(_unreadable(file, err)) from err
@@ -194,7 +194,7 @@ class RowGroups:
 
     def _decode(self, file: Path, group: int) -> pa.Table | None:
         try:
-            with pq.ParquetFile(file) as parquet:
+            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 if group >= parquet.metadata.num_row_groups:
                     return None
                 return parquet.read_row_group(group, columns=self._columns, use_threads=False).combine_chunks()

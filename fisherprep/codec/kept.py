@@ -16,7 +16,7 @@ import numpy as np
 
 from fisherprep.codec.call import Call, Kept
 from fisherprep.schema import NUM_CODEBOOKS, SIDES
-from fisherprep.workfolder import WorkFolder, fingerprint, sha256_file
+from fisherprep.workfolder import WorkFolder, fingerprint
 
 SOUND_VERSION = 1
 """Raised when the same sound and codec give other codes, or the same words other voice prompts."""
@@ -49,10 +49,8 @@ def kept_calls(
     ``outputs``: the files of the shard's completion record. Empty where they are no more what the record says.
     """
     files = [f"{table}/{shard}.parquet" for table in ("codes", "voices")]
-    for file in files:
-        path = work.path / file
-        if file not in outputs or not path.is_file() or sha256_file(path) != outputs[file]["sha256"]:
-            return {}
+    if not outputs.keys() >= set(files) or work.changed({file: outputs[file] for file in files}):
+        return {}
     try:
         codes, voices = work.read("codes", shard), work.read("voices", shard)
     except ValueError:  # of an earlier schema

@@ -14,10 +14,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fisherprep.corpus import cell
 from fisherprep.corpus.candidates import SourceFile
 from fisherprep.corpus.layout import Release
 from fisherprep.corpus.problems import problem, quoted, text_lines
@@ -31,21 +31,15 @@ CALLDATA = (
 """Columns of ``*calldata.tbl`` (LDC README; Kaldi ``egs/sre08/v1/local/make_fisher.pl`` insists on 15)."""
 PINDATA = ("PIN", "S_SEX", "S_AGE", "EDU", "NATIVE_LANG", "WHERE_RAISED", "COUNT", "SIDE_DATA")
 """Fields of ``fe_03_pindata.tbl``; the name of the seventh is ours."""
-PHONE_SETS = {"1": "speaker-phone", "2": "headset", "3": "ear-bud", "4": "hand-held"}
-PHONE_TYPES = {"1": "cell", "2": "cordless", "3": "land-line"}
 
 MAX_TABLE_BYTES = 32 << 20
 """The largest, calldata, has 11,699 lines of about a hundred bytes."""
-
-MAX_SIDES = 23_398
-"""Of one PIN: all there are."""
 
 MAX_NOTES = 20_000
 """Of one file; a file with more is damaged as a whole."""
 
 _NOTHING = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 """What a file may hold and still be empty: blanks and byte order marks."""
-_BLANK = {"", "na", "n/a", "none", "null", "unknown", "unk", "-"}
 _CALL = re.compile(r"(?:fe_03_)?0*([0-9]{1,5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _FULL_CALL = re.compile(r"(?:fe_03_)?([0-9]{5})(?:\.sph)?", re.IGNORECASE | re.ASCII)
 _VOLUME = re.compile(r"fe_03_p[12]_sph[0-9]{1,2}|fisher_eng_tr_sp_d[0-9]{1,2}", re.IGNORECASE | re.ASCII)
@@ -119,61 +113,12 @@ def _read(file: SourceFile, tables: Tables) -> bytes:
         return b""
 
 
-# -- values ----------------------------------------------------------------------------------------------------------
-
-
-class _Odd(ValueError):
-    """A value that is neither blank nor of the expected form; the message says what was expected."""
-
-
-def _text(value: str) -> str | None:
-    return None if value.lower() in _BLANK or value.lower().startswith("no_") else value
-
-
-def _matching(pattern: str, expected: str, convert: Callable[[str], Any] = str) -> Callable[[str], Any]:
-    compiled = re.compile(pattern, re.IGNORECASE | re.ASCII)
-
-    def parse(value: str) -> Any:
-        if _text(value) is None:
-            return None
-        if not compiled.fullmatch(value):
-            raise _Odd(expected)
-        return convert(value)
-
-    return parse
-
-
-def _up_to(high: int) -> Callable[[str], Any]:
-    def convert(value: str) -> int:
-        if int(value) > high:
-            raise _Odd(f"at most {high}")
-        return int(value)
-
-    return convert
-
-
-def _date(value: str) -> str | None:
-    if _text(value) is None:
-        return None
-    try:
-        return datetime.strptime(value, "%Y%m%d_%H:%M:%S").isoformat()
-    except ValueError as err:
-        raise _Odd("YYYYMMDD_HH:MM:SS") from err
-
-
-_pin = _matching(r"[0-9]{1,9}", "a number", lambda v: str(int(v)))
-_grade = _matching(r"[0-9]{1,3}(\.[0-9]{0,3})?", "a grade such as 3 or 3.5", float)
-_topic = _matching(r"ENG[0-9]{1,4}", "ENGnn", str.upper)
-_sex_dialect = _matching(r"[mf]?\.?[ao]?", "m or f, a dot, a or o", str.lower)
-_sex = _matching(r"[mf]", "M or F", str.lower)
-
-
 def _value(
     tables: Tables, place: str, name: str, text: str, parse: Callable[[str], Any], call_id: str | None = None
 ) -> Any:
     try:
         return parse(text)
-    except _Odd as err:
+    except cell.Odd as err:
         tables.note(place, "odd_value", f"{name} {quoted(text)}", f"{err}, or nothing", call_id)
         return None
 
@@ -223,20 +168,20 @@ def parse_calldata(raw: bytes, place: str, tables: Tables) -> None:
             return _value(tables, where, column, cells[column], parse, call_id)
 
         record: Record = {
-            "date_time": value("DATE_TIME", _date),
-            "topic_id": value("TOPICID", _topic),
-            "signal_grade": value("SIG_GRADE", _grade),
-            "conversation_grade": value("CNV_GRADE", _grade),
+            "date_time": value("DATE_TIME", cell.date),
+            "topic_id": value("TOPICID", cell.topic),
+            "signal_grade": value("SIG_GRADE", cell.grade),
+            "conversation_grade": value("CNV_GRADE", cell.grade),
         }
         for side in "ab":
             s = side.upper()
-            sex_dialect = value(f"{s}SX.DL", _sex_dialect) or ""
-            record[f"pin_{side}"] = value(f"{s}PIN", _pin)
+            sex_dialect = value(f"{s}SX.DL", cell.sex_dialect) or ""
+            record[f"pin_{side}"] = value(f"{s}PIN", cell.pin)
             record[f"sex_{side}"] = _letter(sex_dialect, "mf")
             record[f"dialect_{side}"] = _letter(sex_dialect, "ao")
-            record[f"phone_number_{side}"] = _text(cells[f"{s}PHNUM"])
-            record[f"phone_set_{side}"] = PHONE_SETS.get(cells[f"{s}PHSET"])
-            record[f"phone_type_{side}"] = PHONE_TYPES.get(cells[f"{s}PHTYP"])
+            record[f"phone_number_{side}"] = cell.text(cells[f"{s}PHNUM"])
+            record[f"phone_set_{side}"] = cell.PHONE_SETS.get(cells[f"{s}PHSET"])
+            record[f"phone_type_{side}"] = cell.PHONE_TYPES.get(cells[f"{s}PHTYP"])
         tables.merge(tables.calls, call_id, record, where)
 
 
@@ -247,19 +192,17 @@ def _letter(text: str, of: str) -> str | None:
 def parse_pindata(raw: bytes, place: str, tables: Tables) -> None:
     """Add the rows of a ``*pindata.tbl`` to ``tables.speakers``, and their SIDE_DATA to ``tables.sides``."""
     for where, cells in _rows(raw, place, PINDATA, tables):
-        pin = _value(tables, where, "PIN", cells["PIN"], _pin)
+        pin = _value(tables, where, "PIN", cells["PIN"], cell.pin)
         if pin is None:
             tables.note(where, "bad_row", f"PIN {quoted(cells['PIN'])}", "a number")
             continue
         record = {
-            "pin_sex": _value(tables, where, "S_SEX", cells["S_SEX"], _sex),
-            "age": _value(tables, where, "S_AGE", cells["S_AGE"], _matching("[0-9]{1,9}", "years", _up_to(120))),
-            "education": _value(tables, where, "EDU", cells["EDU"], _matching("[0-9]{1,9}", "years", _up_to(60))),
-            "native_language": _text(cells["NATIVE_LANG"]),
-            "where_raised": _text(cells["WHERE_RAISED"]),
-            "sides_listed": _value(
-                tables, where, "COUNT", cells["COUNT"], _matching("[0-9]{1,9}", "a count", _up_to(MAX_SIDES))
-            ),
+            "pin_sex": _value(tables, where, "S_SEX", cells["S_SEX"], cell.sex),
+            "age": _value(tables, where, "S_AGE", cells["S_AGE"], cell.age),
+            "education": _value(tables, where, "EDU", cells["EDU"], cell.education),
+            "native_language": cell.text(cells["NATIVE_LANG"]),
+            "where_raised": cell.text(cells["WHERE_RAISED"]),
+            "sides_listed": _value(tables, where, "COUNT", cells["COUNT"], cell.sides_listed),
         }
         tables.merge(tables.speakers, pin, record, where)
         for entry in filter(None, (e.strip() for e in cells["SIDE_DATA"].split(";"))):

@@ -146,6 +146,7 @@ calls = load_dataset(FOLDER)["train"]                  # every call; the column 
 valid = load_dataset(FOLDER, "valid")["validation"]    # the calls of one split: "train", "valid" or "test"
 voices = load_dataset(FOLDER, "voices")["train"]       # candidate voice prompts
 stream = load_dataset(FOLDER, streaming=True)["train"]
+arrays = calls.with_format("numpy", columns=["codes_a", "codes_b", "text_a", "text_b"], dtype="int16")
 ```
 
 `datasets` calls a set of files without splits of its own `train`: **the default configuration holds calls of every

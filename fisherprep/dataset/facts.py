@@ -6,12 +6,12 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
+from fisherprep.ldc import SOURCE, is_ldc
 from fisherprep.schema import FRAME_RATE_HZ
 from fisherprep.workfolder import WorkFolder, fingerprint, sha256_file
 
 TABLES = ("codes", "voices")
 """What is published; the other tables hold transcripts, tables of speakers and this machine's paths."""
-_LDC_TRANSCRIBERS = {"ldc", "bbn"}
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Facts:
     num_bytes: int = 0
     ldc_calls: int = 0
     unknown_calls: int = 0
-    """calls of the codes table that the conversations table does not have"""
+    """calls of the published tables that the conversations table does not have"""
     fingerprint: str = ""
     """over the content of every file of the published tables"""
 
@@ -83,12 +83,11 @@ def facts_of(work: WorkFolder) -> Facts:
     Raises:
         ValueError: there is no codes table, or a file cannot be read.
     """
-    files = work.files("codes")
-    if not files:
+    if not work.files("codes"):
         raise ValueError(f"{work.path}: no codes table yet; run `fisherprep encode {work.path}` first")
     facts = Facts()
-    for file in files:
-        _add_shard(work, file.stem, facts)
+    for shard in sorted({file.stem for table in TABLES for file in work.files(table)}):
+        _add_shard(work, shard, facts)
     facts.fingerprint = fingerprint(_hashes(work, facts))
     return facts
 
@@ -96,8 +95,12 @@ def facts_of(work: WorkFolder) -> Facts:
 def _add_shard(work: WorkFolder, shard: str, facts: Facts) -> None:
     columns = ["call_id", "split", "num_frames", "prompts_a", "prompts_b", "agent_side", "provenance"]
     rows = work.read("codes", shard, [*columns, "speaker_a", "speaker_b"]).to_pylist()
-    needed = ["call_id", "part", "transcriber", "audio_format"]
-    calls = {row["call_id"]: row for row in work.read("conversations", shard, needed).to_pylist()}
+    voices = work.read("voices", shard, ["call_id"])["call_id"].to_pylist()
+    sources = {row["call_id"]: row for row in work.read("conversations", shard, SOURCE).to_pylist()}
+    published = {row["call_id"] for row in rows} | set(voices)
+    facts.unknown_calls += len(published - sources.keys())
+    facts.ldc_calls += sum(is_ldc(sources[call_id]) for call_id in published & sources.keys())
+    facts.voices += len(voices)
     for row in rows:
         facts.calls[row["split"]] += 1
         facts.frames[row["split"]] += row["num_frames"]
@@ -105,24 +108,10 @@ def _add_shard(work: WorkFolder, shard: str, facts: Facts) -> None:
         facts.speakers |= {row["speaker_a"], row["speaker_b"]}
         facts.prompts += len(row["prompts_a"]) + len(row["prompts_b"])
         facts.provenance.add(shared(row["provenance"]))
-        source = calls.get(row["call_id"])
-        facts.unknown_calls += source is None
-        facts.ldc_calls += source is not None and is_ldc(source)
-    facts.voices += work.read("voices", shard, ["call_id"]).num_rows
     for persona in work.read("personas", shard, ["call_id", "tone", "labeler"]).to_pylist():
         facts.labelers[persona["labeler"]] += 1
         if persona["tone"]:
             facts.tones[persona["tone"]] += 1
-
-
-def is_ldc(conversation: dict) -> bool:
-    """By any mark of a release: one that was lost in a conversion does not make a call free."""
-    return (
-        conversation["part"] is not None
-        or conversation["transcriber"] in _LDC_TRANSCRIBERS
-        or conversation["audio_format"].startswith("sphere")
-        or conversation["call_id"].lower().startswith("fe_03_")
-    )
 
 
 def _hashes(work: WorkFolder, facts: Facts) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fisherprep.dataset.card import CARD, card, is_foreign
 from fisherprep.dataset.facts import TABLES, Facts, facts_of
 from fisherprep.manifest import Manifest
+from fisherprep.stage import upstream
 from fisherprep.workfolder import WorkFolder
 
 if TYPE_CHECKING:
@@ -46,13 +47,15 @@ def push(work: WorkFolder, repo: str, api: HfApi, public: bool = False, manifest
         manifest: of the dataset.
 
     Raises:
-        ValueError: the data may not be public, the repository is public, or the hub refuses.
+        ValueError: a table is not what its stage wrote, the data may not be public, the repository is public, or the
+            hub refuses.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
     if not _REPO.fullmatch(repo):
         raise ValueError(f"repository {repo!r}: expected USER/NAME")
     with work.lock("push"):
+        _check_tables(work, public)
         facts = facts_of(work)
         if public:
             check_public(work, facts, manifest)
@@ -62,6 +65,18 @@ def push(work: WorkFolder, repo: str, api: HfApi, public: bool = False, manifest
             raise ValueError(
                 f"{repo}: the hub refused ({err}); check the name, and that the token may write there"
             ) from err
+
+
+def _check_tables(work: WorkFolder, public: bool) -> None:
+    """Refuse files that are not what encode wrote and, since they tell whose the data is, other conversations than
+    ingest's where everybody can get it."""
+    shards = upstream(work, *TABLES, *(("conversations",) if public else ()))
+    for file in (file for table in TABLES for file in work.files(table)):
+        if file.stem not in shards:
+            raise ValueError(
+                f"{file}: no stage recorded this file, so nothing tells what it was made from; remove it, or run "
+                "`fisherprep encode` again"
+            )
 
 
 def check_public(work: WorkFolder, facts: Facts, manifest: Manifest | None) -> None:

@@ -96,10 +96,11 @@ class ShardWindows:
         Raises:
             ValueError: it is no Parquet file, or not one of the codes table.
         """
+        self._file = file
         try:
-            self._parquet = pq.ParquetFile(file, memory_map=True)
+            self._parquet = pq.ParquetFile(file, memory_map=True, page_checksum_verification=True)
         except (OSError, pa.ArrowException) as err:
-            raise ValueError(f"{file}: cannot be read ({err}); delete it and run `fisherprep encode` again") from err
+            raise self._unreadable(err) from err
         if lacking := set(COLUMNS) - set(self._parquet.schema_arrow.names):
             raise ValueError(f"{file}: expected a shard of the codes table, which has {', '.join(sorted(lacking))}")
         metadata = self._parquet.metadata
@@ -112,14 +113,20 @@ class ShardWindows:
         """One row of the file as a table of one row.
 
         Raises:
-            ValueError: there is no such row.
+            ValueError: there is no such row, or it is damaged.
         """
         if not 0 <= row < len(self):
             raise ValueError(f"row {row}: the shard has rows 0 to {len(self) - 1}")
         group = int(np.searchsorted(self._ends, row, side="right"))
         first = int(self._ends[group - 1]) if group else 0
-        table = self._parquet.read_row_group(group, columns=list(columns), use_threads=False)
+        try:
+            table = self._parquet.read_row_group(group, columns=list(columns), use_threads=False)
+        except (OSError, pa.ArrowException) as err:
+            raise self._unreadable(err) from err
         return table.slice(row - first, 1)
+
+    def _unreadable(self, err: Exception) -> ValueError:
+        return ValueError(f"{self._file}: cannot be read ({err}); delete it and run `fisherprep encode` again")
 
     def window(self, row: int, side: str, start: int, frames: int) -> np.ndarray:
         """As ``window``."""

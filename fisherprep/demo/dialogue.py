@@ -1,27 +1,23 @@
 """What two strangers say to each other on a Fisher call: a seeded grammar over assigned topics and personal facts.
 
-The text is as Fisher's transcribers write it: lower case, no punctuation, fillers, repeated and partial words,
-initialisms, noises in brackets. Phrases and topics are data (``phrases.yaml``, ``topics.yaml``); all choices come from
-the random generator passed in.
+How an utterance is written and spoken is in ``utterance.py``. Phrases and topics are data (``phrases.yaml``,
+``topics.yaml``); all choices come from the random generator passed in.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["turn", "backchannel", "interruption"]
-Transcriber = Literal["ldc", "bbn"]
+from fisherprep.demo.utterance import Kind, Transcriber, Utterance, disfluent, tokens_of, uncertain
 
-OPEN, CLOSE = "((", "))"
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _SLOT = re.compile(r"<(\w+)>")
-_VOWELS = "aeiouy"
 
 
 @dataclass(frozen=True)
@@ -36,41 +32,6 @@ class Topic:
     """How a caller names it."""
     questions: tuple[str, ...]
     views: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Token:
-    """One token of a transcript line."""
-
-    text: str
-    """As transcribed."""
-    spoken: str = ""
-    """What the synthesiser says for it; empty for a marker."""
-
-    @property
-    def word(self) -> str:
-        """The word without markup: initialisms lose their underscores (``t.v.``)."""
-        return self.text.replace("_", "")
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One side's utterance."""
-
-    side: str
-    """a or b"""
-    kind: Kind
-    tokens: tuple[Token, ...]
-
-    @property
-    def text(self) -> str:
-        """The line as transcribed."""
-        return " ".join(t.text for t in self.tokens)
-
-    @property
-    def words(self) -> tuple[Token, ...]:
-        """The tokens that are heard."""
-        return tuple(t for t in self.tokens if t.spoken)
 
 
 @cache
@@ -115,7 +76,7 @@ def conversation(
     said: list[Utterance] = []
     count = 0
     for exchange in talk.exchanges():
-        said += [_uncertain(u, transcriber, rng) for u in exchange]
+        said += [uncertain(u, transcriber, rng) for u in exchange]
         count += sum(len(u.words) for u in exchange)
         if count >= num_words:
             return said
@@ -217,7 +178,7 @@ class _Talk:
     def _turn(self, side: str, *parts: Sequence[str], kind: Kind = "turn", mark: str = ".") -> Utterance:
         """A turn of one phrase of each part, with the disfluencies of free speech."""
         words = " ".join(self._expand(self._fresh(part), side) for part in parts).split()
-        return Utterance(side, kind, _tokens(_disfluent(words, self._phrases, self._rng), mark))
+        return Utterance(side, kind, tokens_of(disfluent(words, self._phrases, self._rng), mark))
 
     def _question(self, side: str, options: Sequence[str]) -> Utterance:
         return self._turn(side, options, mark="?")
@@ -226,7 +187,7 @@ class _Talk:
         words = self._rng.choice(self._phrases["backchannels"]).split()
         if self._chance(0.1):
             words.insert(self._rng.randrange(2), "[laughter]")
-        return Utterance(side, "backchannel", _tokens(words, "."))
+        return Utterance(side, "backchannel", tokens_of(words, "."))
 
     def _views(self) -> tuple[str, ...]:
         """Views on the topic; when all were given, the talk drifts to another topic."""
@@ -250,68 +211,3 @@ class _Talk:
         phrase = phrase.replace("<about>", self._topic.about)
         phrase = _CHOICE.sub(lambda m: self._rng.choice(m[1].split("|")), phrase)
         return _SLOT.sub(lambda m: self._facts[side][m[1]], phrase)
-
-
-def _disfluent(words: list[str], phrases: Mapping[str, Any], rng: Random) -> list[str]:
-    """The words with fillers, a repeated or a broken-off word, a noise: each now and then, in all but the shortest."""
-    if len(words) < 3:
-        return words
-    words = list(words)
-
-    def somewhere() -> int:
-        return rng.randrange(len(words))
-
-    if rng.random() < 0.12:
-        at = somewhere()
-        words.insert(at, words[at])
-    if rng.random() < 0.12:
-        at = somewhere()
-        if (start := _broken_off(words[at], rng)) is not None:
-            words.insert(at, start)
-    if rng.random() < 0.15:
-        words.insert(somewhere(), rng.choice(("uh", "um", "like", "you know")))
-    if rng.random() < 0.2:
-        words.insert(0, rng.choice(phrases["fillers"]))
-    if rng.random() < 0.1:
-        words.insert(rng.choice((0, somewhere(), len(words))), rng.choice(phrases["markers"]))
-    return " ".join(words).split()
-
-
-def _broken_off(word: str, rng: Random) -> str | None:
-    """A start of the word, as transcribers write a partial word (``th-``); None for one too short to break off."""
-    if len(word) < 4 or not word.isalpha():
-        return None
-    return word[: rng.randrange(1, 3)] + "-"
-
-
-def _tokens(words: Sequence[str], mark: str) -> tuple[Token, ...]:
-    """Tokens of the words; the last one heard is spoken with the closing mark, for the melody."""
-    tokens = [Token(w, "" if w.startswith("[") else _spoken(w)) for w in words]
-    last = max((i for i, t in enumerate(tokens) if t.spoken), default=None)
-    if last is not None and not tokens[last].text.endswith("-"):
-        tokens[last] = replace(tokens[last], spoken=tokens[last].spoken + mark)
-    return tuple(tokens)
-
-
-def _spoken(word: str) -> str:
-    """How the synthesiser must be given a word: a partial word as a syllable, ``'cause`` as it sounds."""
-    if word == "'cause":
-        return "cuz"
-    if word.endswith("-"):
-        start = word[:-1]
-        return (start if start[-1] in _VOWELS and len(start) > 1 else start + "uh") + ","
-    return word
-
-
-def _uncertain(utterance: Utterance, transcriber: Transcriber, rng: Random) -> Utterance:
-    """Put ``(( ))`` where that transcriber would, in a few percent of utterances."""
-    if rng.random() >= 0.07:
-        return utterance
-    tokens = utterance.tokens
-    if transcriber == "bbn":
-        start, end = 0, len(tokens)
-    else:
-        start = rng.randrange(len(tokens))
-        end = min(len(tokens), start + rng.randrange(4))
-    wrapped = (*tokens[:start], Token(OPEN), *tokens[start:end], Token(CLOSE), *tokens[end:])
-    return replace(utterance, tokens=wrapped)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from fisherprep.demo.dialogue import Transcriber, topics
+from fisherprep.demo.dialogue import topics
 from fisherprep.demo.layout import LDC_ONLY_FROM, PARTS, SHARED_FOLDER, Part, part_of
+from fisherprep.demo.utterance import Transcriber
 from fisherprep.schema import SIDES
 
 LISTED_BAD = frozenset({27, 265, 446, 991, 1243, 1326, 6716, 10282, 10677, 11487})

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 
-from fisherprep.demo.dialogue import CLOSE, OPEN, Token, Transcriber, Utterance
 from fisherprep.demo.layout import call_id
+from fisherprep.demo.utterance import CLOSE, OPEN, Token, Transcriber, Utterance
 from fisherprep.schema import SIDES
 
 PADDING_S = (0.05, 0.2)

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fisherprep.dataset.facts import is_ldc
 from fisherprep.engine import Engine
 from fisherprep.export import AGENT_SIDES, FORMATS, SPLITS, j_moshi, lhotse, moshi_finetune
 from fisherprep.export.calls import Choice
 from fisherprep.export.folder import Payload, drop_indexes, open_folder, sweep, write_indexes
+from fisherprep.ldc import SOURCE, is_ldc
 from fisherprep.stage import Shard, Stage, StageSummary, run_stage, upstream
 from fisherprep.workfolder import WorkFolder
 
@@ -72,8 +72,7 @@ def export(
 
 
 def _holds_ldc(work: WorkFolder, shards: dict[str, dict[str, str]]) -> bool:
-    columns = ["call_id", "part", "transcriber", "audio_format"]
-    return any(is_ldc(row) for shard in shards for row in work.read("conversations", shard, columns).to_pylist())
+    return any(is_ldc(row) for shard in shards for row in work.read("conversations", shard, SOURCE).to_pylist())
 
 
 def _write_readme(folder: WorkFolder, dataset: str, text: str, holds_ldc: bool) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fisherprep.corpus.call_audio import read_call_audio
+from fisherprep.ldc import is_ldc
 from fisherprep.schema import SIDES
 from fisherprep.workfolder import WorkFolder, shard_of
 
@@ -28,7 +29,6 @@ _WAVE_PX = 70
 _ROWS = 3
 """Words lie in rows, each in the one after its neighbour's, since short words lie close."""
 _ROW_PX = 14
-_LDC = {"ldc", "bbn"}
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1d2430;background:#fff}
@@ -96,7 +96,7 @@ def listening_sheet(work: WorkFolder, calls: int, seconds: float, only: Iterable
             parts.append(_section(work, rows[call_id], seconds))
         except ValueError as err:
             left_out.append(str(err))
-    holds_ldc = any(rows[call_id]["transcriber"] in _LDC for call_id in chosen)
+    holds_ldc = any(is_ldc(rows[call_id]) for call_id in chosen)
     return Sheet(_page(work.name, parts, holds_ldc, left_out), len(parts), holds_ldc, tuple(left_out))
 
 
