@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import same_time
+from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
 from fisherprep.speech.script_hours import Claim, wrong_times
 from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_priced
@@ -22,41 +23,9 @@ from fisherprep.speech.scripts import Script, ScriptLine
 _OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy]ou're speaking with)\s+([A-Z][a-z]+)")
 _CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+)*)")
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
-_DISCOUNTS = (
-    ("half price", re.compile(r"\bhalf[ -](?:off|price)\b|\bfifty percent\b", re.IGNORECASE),
-     r"\bhalf\b|\b50 ?(?:%|percent)"),
-    ("percent", re.compile(r"\bpercent\b|%", re.IGNORECASE), r"%|\bpercent\b"),
-    ("discount", re.compile(r"\bdiscount|\bon sale\b|\bspecial (?:price|deal|offer)\b|\bcoupon|"
-                            r"\bdollars? off\b", re.IGNORECASE),
-     r"discount|\bsale\b|\bspecial\b|%|\boff\b|coupon|half"),
-    ("two for one", re.compile(r"\b(?:buy (?:one|two|1|2|an?)\b.*\bget|two for one|2 for 1|bogo|"
-                               r"second one)\b.*", re.IGNORECASE),
-     r"\bget\b|for one|\bsecond\b|free"),
-    ("free", re.compile(
-        r"\b(?:for free|free of charge|no (?:extra )?charge|on the house|complimentary|at no cost|on us|"
-        r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
-        r"for you|of (?!charge)))|"
-        r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
-        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0(?:\.00)?(?![.\d])|no cost|come with|"
-                        r"comes with|warranty"),
-)  # fmt: skip
-"""What is claimed, how it is said, and what a prompt that gives it holds."""
-_DOLLARS_AND = re.compile(
-    r"(\w+) dollars? ((?:ten|\w+teen|eleven|twelve|(?:twen|thir|for|fif|six|seven|eigh|"
-    r"nine)ty)\b)(?![\w-]* (?:dollar|cent|more))",
-    re.IGNORECASE,
-)
-"""An amount whose cents follow the word dollar: "a dollar seventy-five"."""
-_REMEDY = re.compile(r"\b(?:wrong|again|mistake|apolog\w*|complain\w*|replace\w*)\b", re.IGNORECASE)
-"""What a prompt gives for free when something went wrong."""
+_TALK = 4
+"""Lines before one that say what its discount is on."""
 _LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
-
-_COMMON = frozenset(
-    """
-    free half price charge with this that your they from have when extra percent today will then discount about off all
-    each every
-    """.split()  # noqa: SIM905
-)
 
 
 def says_total(text: str) -> bool:
@@ -73,11 +42,6 @@ class Violation:
     found: str
     expected: str
     fix: str
-
-
-def _stems(text: str) -> set[str]:
-    """The beginnings of a text's words, without the commonest."""
-    return {w[:5] for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 3 and w not in _COMMON}
 
 
 def short(text: str) -> str:
@@ -154,7 +118,6 @@ class Claims:
         earlier = ""
         for sentence in SENTENCE.split(line.text):
             unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
-            unnamed = _DOLLARS_AND.sub(r"\1 \2", re.sub(r"\ba (?=dollar|buck)", "one ", unnamed))
             for reason, heard, expected in self.prices.wrong(index, unnamed, earlier):
                 if not self._given_otherwise(heard, unnamed):
                     self._add(reason, line, f"{heard.text!r} in: {sentence}", expected)
@@ -230,18 +193,9 @@ class Claims:
                 self._add("invented_time", line, f"{found!r} in: {sentence}", expected)
 
     def _check_discounts(self, index: int, line: ScriptLine) -> None:
-        """A discount, and what it is on, is the prompt's."""
-        said_so_far = " ".join(li.text for li in self.script.lines[max(0, index - 4) : index + 1])
-        talk, sorry = _stems(said_so_far), re.search(r"sorry|apolog|mistake|our fault", said_so_far, re.IGNORECASE)
-        for sentence in SENTENCE.split(line.text):
-            if refuses(sentence):
-                continue
-            for what, said, given in _DISCOUNTS:
-                if not said.search(sentence):
-                    continue
-                sources = [s for s in self.facts.sentences if re.search(given, s, re.IGNORECASE)]
-                if not any(_stems(source) & talk or (_REMEDY.search(source) and sorry) for source in sources):
-                    self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
+        said = [li.text for li in self.script.lines[max(0, index - _TALK) : index + 1]]
+        for what, sentence in invented_discounts(SENTENCE.split(line.text), " ".join(said), self.facts):
+            self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
 
     # -- goods -------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from itertools import product
 
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts
+from fisherprep.speech.script_compared import differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
-from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
+from fisherprep.speech.script_sums import UNITS, Named, OrderLine, candidate_sums, named_in, order_cents
 from fisherprep.speech.scripts import Script
 
 TOTAL = re.compile(
@@ -52,7 +53,10 @@ def cents_of(heard: Heard, plain: bool) -> list[int]:
 def is_priced(sentence: str, heard: Heard) -> bool:
     """Whether a number is what something costs ("the battery is forty-five")."""
     before = re.search(r"(?:\b(?:is|are|costs?|runs|so)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
-    return bool(before and re.match(r"\s*(?:[.,?!]|and\b|so\b|but\b|$)", sentence[heard.end :]))
+    after = re.match(
+        rf"\s*(?:[.,?!]|and\b|so\b|but\b|(?:an?|per|each) (?:{'|'.join(UNITS)})\b|$)", sentence[heard.end :]
+    )
+    return bool(before and after)
 
 
 class Prices:
@@ -73,6 +77,8 @@ class Prices:
         ]
         at = 0
         for heard in amounts:
+            if is_difference(sentence, heard) and self.is_apart(index, sentence, heard):
+                continue
             alone = len(amounts) == 1
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
             at = heard.end
@@ -133,14 +139,14 @@ class Prices:
         )
 
     def _sums_of(self, named: list[Named], counts: set[int], index: int) -> set[int]:
-        """Sums of some of the items, in the sizes that are said; without one, in the size that was said before."""
+        """Sums of all the items, in the sizes that are said; without one, in the size that was said before."""
         sums = {0}
         for item in named:
             priced = self.facts.offers[item.item]
             sizes = item.sizes or self._sizes_before(index, item.item) or priced
             numbers = counts | item.counts | {1}
-            sums |= {s + priced[size] * n for s, size, n in product(sums, sizes, numbers)}
-        return self._reduced(sums - {0})
+            sums = {s + priced[size] * n for s, size, n in product(sums, sizes, numbers)}
+        return self._reduced(sums)
 
     def _sizes_before(self, index: int, item: str) -> frozenset[str]:
         for line in reversed(self.script.lines[: index + 1]):
@@ -189,6 +195,13 @@ class Prices:
     def is_change(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a number without "dollars" is the change ("and three back")."""
         return bool(_CHANGE.search(sentence)) and self._is_change(index, [100 * n for n in heard.values(NUMBER)])
+
+    def is_apart(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether an amount is what two prices of what is talked about differ by."""
+        *before, asked = ["", *(line.text for line in self.script.lines[:index])]
+        earlier = self.script.lines[index].text.partition(sentence)[0]
+        apart = differences(f"{asked} {earlier} {sentence[: heard.start]}", before, self.facts)
+        return any(value in apart for value in [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))])
 
     def _is_change(self, index: int, values: list[int]) -> bool:
         sums = self._sums(index, frozenset())
