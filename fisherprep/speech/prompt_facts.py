@@ -37,6 +37,7 @@ _GONE_BEFORE = re.compile(
     r"^(?P<items>[^.:$]+?)\s+(?:is|are)\s+(?:all\s+)?(?:sold out|out of stock|not available|unavailable|out today)",
     re.IGNORECASE,
 )
+_MEASURE = re.compile(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?")
 _UNIT = re.compile(r"\s*(?:per|an?|each|/)\s*(hour|day|night|week|month|year|person|minute|visit)\b", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:in (?:that|any|this) case|just in case)\b", re.IGNORECASE)
 _TOO_SHORT = frozenset({"coffee", "milk", "drink", "city", "plan", "visit", "half", "extra", "large", "small", "basic"})
@@ -140,6 +141,7 @@ def _sentences(prompt: str) -> list[str]:
 def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterator[tuple[str, str, int]]:
     """Item, size and cents of each price of a sentence."""
     head, last_item, at = "", "", 0
+    sized = False  # "basic $60.00, full $95.00": beside a size, a word is a size
     for match in _AMOUNT.finditer(sentence):
         before = sentence[at : match.start()]
         at = match.end()
@@ -154,7 +156,8 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
         if colon:
             head = _item(left.rpartition(":")[2].partition(",")[0])
         label = _LEAD.sub("", re.split(r"[,;]|\band\b", right if colon else before)[-1].strip(" :,;")).lower()
-        if label in sizes or re.fullmatch(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?", label):
+        sized = label in sizes or _MEASURE.fullmatch(label) is not None or (sized and label.isalpha())
+        if sized:
             yield head or last_item, label, cents
         else:
             named = _item(label)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fisherprep.speech.heard import CLOCK, Heard, hear
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-OPENS, CLOSES = "opens", "closes"
+OPENS, CLOSES, IS_OPEN = "opens", "closes", "is open"
 _DAY = rf"(?:{'|'.join(DAYS)})s?"
 _RANGE = re.compile(rf"({_DAY})\s*(?:to|through|thru|until|till|-|\u2013)\s*({_DAY})", re.IGNORECASE)
 _ONE_DAY = re.compile(rf"\b({_DAY})\b", re.IGNORECASE)
@@ -28,10 +29,26 @@ _BETWEEN = re.compile(
     re.IGNORECASE,
 )
 _ROLES = (
+    (
+        OPENS,
+        re.compile(
+            r"(?:n't|\bnot|\bnever|\bonly) open (?:up )?(?:again )?(?:until|till|before)[^.\d]{0,12}$", re.IGNORECASE
+        ),
+    ),
+    (
+        IS_OPEN,
+        re.compile(
+            r"(?:\b(?:are|be|is|still|already|you|anybody|somebody|anyone|someone)|'re)\s+(?:still |already |all )?(?:open|here|there|around)\s+"
+            r"(?:at|by|around)\s+(?:about )?$|"
+            r"\b(?:come|stop|drop|swing|pick|bring|leave|get)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them)\b[^.?!\d]*\b(?:at|around)\s+$",
+            re.IGNORECASE,
+        ),
+    ),
     (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
     (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?)\b[^.\d]{0,12}$", re.IGNORECASE)),
 )
-_CLAUSE = re.compile(r";|,\s+(?=closed|but\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r";|,\s+(?=closed|but\b|so\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
+_PART = re.compile(r"\b(?:morning|afternoon|evening|tonight|night)\b", re.IGNORECASE)
 _HALF = re.compile(r"[ap]\.?m\b|in the (?:morning|afternoon|evening)", re.IGNORECASE)
 
 
@@ -44,6 +61,8 @@ class Edge:
     days: frozenset[str]
     """empty: whatever the day"""
     heard: Heard
+    part: str = ""
+    """morning, tonight ...: what else says which half of the day it is"""
 
 
 @dataclass(frozen=True)
@@ -56,11 +75,32 @@ class Hours:
 
     def fits(self, edge: Edge) -> bool:
         """Whether a claim is one of these; where nothing is known of its role or day, it is."""
+        if edge.role == IS_OPEN:
+            return self._is_open(edge)
         same = [own for own in self.edges if own.role == edge.role]
         for_day = [own for own in same if not own.days or not edge.days or edge.days & own.days]
         if not same or (not for_day and not any(edge.days & own.days for own in same)):
             return not same
         return any(same_time(edge.minutes, own.minutes, edge.heard.text) for own in for_day)
+
+    def _is_open(self, edge: Edge) -> bool:
+        """Whether a time lies within the hours, or at an end of them, in a half of the day that it may mean."""
+        spans = [
+            (opens.minutes, closes.minutes if closes.minutes > opens.minutes else closes.minutes + 1440)
+            for opens, closes in pairwise(self.edges)
+            if (opens.role, closes.role) == (OPENS, CLOSES) and not (edge.days and opens.days - edge.days == opens.days)
+        ]
+        meant = _halves(edge)
+        return not spans or any(start <= at <= end for start, end in spans for m in meant for at in (m, m + 1440))
+
+
+def _halves(edge: Edge) -> list[int]:
+    """The times of day that an edge may mean."""
+    if edge.minutes >= 720 or _HALF.search(edge.heard.text) or edge.heard.text in ("noon", "midnight"):
+        return [edge.minutes]
+    if not edge.part:
+        return [edge.minutes, edge.minutes + 720]
+    return [edge.minutes + (0 if edge.part.lower() == "morning" else 720)]
 
 
 def same_time(claimed: int, known: int, said: str = "") -> bool:
@@ -121,14 +161,23 @@ def _edges(clause: str, days: frozenset[str], asked: str) -> Iterator[Edge]:
     own = days
     for i, heard in enumerate(times):
         after = times[i + 1] if i + 1 < len(times) else None
-        begins = after is not None and _BETWEEN.fullmatch(clause[heard.end : after.start]) is not None
-        ends = i > 0 and _BETWEEN.fullmatch(clause[times[i - 1].end : heard.start]) is not None
+        begins = after is not None and _is_between(clause, heard, after)
+        ends = i > 0 and _is_between(clause, times[i - 1], heard)
         if not ends:  # "Monday to Friday 8 am to 5 pm, Saturday 9 am to 1 pm"
             own = days_in(clause[at : heard.start]) or days
         at = heard.end
         role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], clause, asked)
         if role:
-            yield Edge(role, heard.values(CLOCK)[0], own, heard)
+            part = _PART.search(clause)
+            yield Edge(role, heard.values(CLOCK)[0], own, heard, part[0] if part else "")
+
+
+def _is_between(clause: str, first: Heard, second: Heard) -> bool:
+    """Whether two times are the ends of one: "nine to six", "between nine and six"; not "at nine and at six"."""
+    joint = clause[first.end : second.start]
+    if joint.strip() == "and":
+        return re.search(r"\b(?:between|from|open)\s*$", clause[: first.start], re.IGNORECASE) is not None
+    return _BETWEEN.fullmatch(joint) is not None
 
 
 def _role(before: str, whole: str, asked: str) -> str | None:

@@ -7,16 +7,17 @@ money that is paid; no price, no hours and no goods. A "yes" to the user's quest
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import same_time
+from fisherprep.speech.script_compared import wrong_comparison
 from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
 from fisherprep.speech.script_hours import Claim, wrong_times
-from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_priced
+from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_handed, is_priced
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
@@ -25,6 +26,8 @@ _CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
 _TALK = 4
 """Lines before one that say what its discount is on."""
+_OR_TWO = re.compile(r"\b(?P<one>an?|one|the)(?P<of> \w+) or (?:two|so)\b", re.IGNORECASE)
+"""Counts nothing: "a minute or two"."""
 _LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
 
 
@@ -42,6 +45,12 @@ class Violation:
     found: str
     expected: str
     fix: str
+
+
+def _digits(text: str) -> Iterator[str]:
+    """Digits in the order in which they are read out, in however many groups."""
+    for heard in hear(text):
+        yield from (str(value) for kind, value in heard.readings if kind == DIGITS)
 
 
 def short(text: str) -> str:
@@ -65,7 +74,7 @@ class Claims:
         users = [line.text for line in script.lines if line.role != agent]
         self.user_clocks = all_values(users, CLOCK)
         self.user_numbers = all_values(users, NUMBER)
-        self.user_digits = {str(v) for u in users for h in hear(u) for k, v in h.readings if k == DIGITS}
+        self.user_digits = " ".join(["".join(_digits(u)) for u in users])
         self.user_words = vocabulary(" ".join(users))
         self.found: list[Violation] = []
 
@@ -78,6 +87,7 @@ class Claims:
                 self._check_names(line)
                 if self.facts.name:  # nothing is sold, and nothing open, outside of a service prompt
                     self._check_hours(index, line)
+                    self._check_comparisons(index, line)
                     self._check_discounts(index, line)
                     self._check_known_goods(line)
                     self._check_goods(index, line)
@@ -118,6 +128,7 @@ class Claims:
         earlier = ""
         for sentence in SENTENCE.split(line.text):
             unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
+            unnamed = _OR_TWO.sub(r"\g<one>\g<of>", unnamed)
             for reason, heard, expected in self.prices.wrong(index, unnamed, earlier):
                 if not self._given_otherwise(heard, unnamed):
                     self._add(reason, line, f"{heard.text!r} in: {sentence}", expected)
@@ -127,6 +138,8 @@ class Claims:
                 if (
                     self._counts_item(heard, unnamed)
                     or self.prices.is_change(index, unnamed, heard)
+                    or is_handed(unnamed, heard)
+                    or self.prices.is_bare_sum(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):
                     continue
@@ -154,7 +167,7 @@ class Claims:
         if kind == CLOCK:
             return any(same_time(int(value), known) for known in self.facts.clocks | self.user_clocks)
         if kind == DIGITS:
-            return str(value) in self.facts.digits or str(value) in self.user_digits
+            return str(value) in self.facts.digits or str(value) in self.user_digits  # or a part of them
         return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
 
     def _counts_item(self, heard: Heard, sentence: str) -> bool:
@@ -191,6 +204,12 @@ class Claims:
             claim = Claim(sentence, asked, agreed and number == 0)
             for found, expected in wrong_times(claim, self.facts):
                 self._add("invented_time", line, f"{found!r} in: {sentence}", expected)
+
+    def _check_comparisons(self, index: int, line: ScriptLine) -> None:
+        asked = self._before(index)
+        for number, sentence in enumerate(SENTENCE.split(line.text)):
+            if wrong_comparison(sentence, number == 0, asked, self.facts):
+                self._add("wrong_price", line, sentence, "what the prompt's prices say, held against each other")
 
     def _check_discounts(self, index: int, line: ScriptLine) -> None:
         said = [li.text for li in self.script.lines[max(0, index - _TALK) : index + 1]]

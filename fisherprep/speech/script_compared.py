@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations, product
 
-from fisherprep.speech.heard import MONEY, NUMBER, Heard, hear
+from fisherprep.speech.heard import MONEY, Heard, hear
 from fisherprep.speech.prompt_facts import PromptFacts
 from fisherprep.speech.script_goods import agrees, refuses
 from fisherprep.speech.script_sums import Named, named_in

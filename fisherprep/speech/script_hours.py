@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
-from fisherprep.speech.prompt_hours import DAYS, clauses, days_in, hours_of
+from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, clauses, days_in, hours_of
 
 _OPENNESS = re.compile(
     r"\b(?:open|opens|close|closes|hours|here|come (?:by|in|any)|stop by|every|always|all)\b", re.IGNORECASE
@@ -23,6 +23,9 @@ _SLOTS = re.compile(
 )
 _PART = re.compile(rf"\b({'|'.join(DAYS)}) (morning|afternoon|evening|night)\b", re.IGNORECASE)
 _NOT = re.compile(r"n't\b|\b(?:no|not|never|closed|except|but|sorry|afraid|only)\b", re.IGNORECASE)
+_THEN = re.compile(
+    r"(?:\bare|\bbe|'re|'ll be) (?:still )?(?:open|here|around)(?: then| by then| at that time)?[.!]?$", re.IGNORECASE
+)
 _ASKS_OPEN = re.compile(r"\b(?:open|close|here|come (?:by|in)|hours)\b", re.IGNORECASE)
 _ALWAYS = re.compile(r"\b(?:holidays?|christmas|thanksgiving|new year'?s?|easter|around the clock|24/7|"
                      r"twenty-four seven|"
@@ -50,6 +53,11 @@ def wrong_times(claim: Claim, facts: PromptFacts) -> Iterator[tuple[str, str]]:
     for edge in told.edges:
         if not hours.fits(edge):
             yield edge.heard.text, f"when it {edge.role}, as the prompt says"
+    if claim.agreed or _THEN.search(claim.sentence):
+        for edge in hours_of([claim.asked]).edges:
+            known = edge.role == CLOSES and re.search(r"\bclos", claim.asked, re.IGNORECASE)
+            if "?" in claim.asked and not hours.fits(edge if known else replace(edge, role=IS_OPEN)):
+                yield edge.heard.text, f"when it {edge.role}, as the prompt says"
     texts = [claim.sentence]
     if claim.agreed and _ASKS_OPEN.search(claim.asked) and "?" in claim.asked:
         texts.append(claim.asked)

@@ -47,16 +47,42 @@ SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A
 def cents_of(heard: Heard, plain: bool) -> list[int]:
     """What it is in cents; with ``plain``, also a number without "dollars" ("that's ninety altogether")."""
     numbers = [100 * n for n in heard.values(NUMBER) if plain and n >= 20]
+    numbers += [n for n in heard.values(NUMBER) if plain and 20 <= n <= 99]  # "ninety for the shot": cents
     return heard.values(MONEY) + numbers
 
 
 def is_priced(sentence: str, heard: Heard) -> bool:
     """Whether a number is what something costs ("the battery is forty-five")."""
-    before = re.search(r"(?:\b(?:is|are|costs?|runs|so)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
+    if _NUMBER_FOR.match(sentence[heard.end :]):
+        return True
+    before = re.search(r"(?:\b(?:is|are|costs?|runs|so|plus)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
     after = re.match(
         rf"\s*(?:[.,?!]|and\b|so\b|but\b|(?:an?|per|each) (?:{'|'.join(UNITS)})\b|$)", sentence[heard.end :]
     )
     return bool(before and after)
+
+
+_BARE = re.compile(r"\W*(?:(?:so|okay|then|alright|great|perfect|sure|and),?\s+)*$", re.IGNORECASE)
+_BARE_AFTER = re.compile(r"\s*,?\s*(?:then|please|even|all in|for both)?\W*$", re.IGNORECASE)
+_HANDED = re.compile(r"\b(?:out of|from (?:your|a|the)|for your)\s+(?:an?\s+)?$", re.IGNORECASE)
+_FOR = re.compile(r"\s*(?:extra )?for\b")
+_NUMBER_FOR = re.compile(r"\s*for (?:the|an?|each|your)\b")
+_OWN_CLAUSE = re.compile(r"(?:,| and\b)[^,]*(?:\b(?:is|are|costs?)|'s)\s*$")
+_BILLS = frozenset({1, 5, 10, 20, 50, 100})
+
+
+def is_handed(sentence: str, heard: Heard) -> bool:
+    """Whether a number is the bill that somebody was given ("out of ten")."""
+    return bool(_HANDED.search(sentence[: heard.start])) and bool(_BILLS & set(heard.values(NUMBER)))
+
+
+def _next_price(text: str) -> int:
+    """Where what belongs to the next price begins: "for the latte, and the sandwich is six"."""
+    for heard in hear(text):
+        if heard.values(MONEY) or _NUMBER_FOR.match(text[heard.end :]):
+            clause = _OWN_CLAUSE.search(text[: heard.start])
+            return clause.start() if clause else heard.start
+    return len(text)
 
 
 class Prices:
@@ -81,7 +107,7 @@ class Prices:
                 continue
             alone = len(amounts) == 1
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
-            at = heard.end
+            at = heard.end + (_next_price(sentence[heard.end :]) if _FOR.match(sentence[heard.end :]) else 0)
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
                 yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
@@ -103,9 +129,9 @@ class Prices:
         if _CHANGE.search(sentence) or _PAID.search(sentence) or not self.facts.offers:
             return []
         rest = sentence[heard.end :]
-        until = next((h.start for h in hear(rest) if h.values(MONEY)), len(rest))
+        until = _next_price(rest)
         named = named_in(sentence[at : heard.start], self.facts)
-        if not named and re.match(r"\s*(?:for|extra for)\b", rest):
+        if not named and _FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
             return [] if len(named) > 4 or (at and TOTAL.search(sentence)) else named
@@ -203,13 +229,20 @@ class Prices:
         apart = differences(f"{asked} {earlier} {sentence[: heard.start]}", before, self.facts)
         return any(value in apart for value in [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))])
 
+    def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
+        bare = _BARE.match(sentence[: heard.start]) and _BARE_AFTER.match(sentence[heard.end :])
+        return bool(bare) and self._adds_up(index, heard, self._needed(index, sentence))
+
     def _is_change(self, index: int, values: list[int]) -> bool:
         sums = self._sums(index, frozenset())
-        return any(
-            p - value in sums or value in self.facts.discounts
-            for p in self.paid | self.facts.discounts
-            for value in values
-        )
+        paid = self.paid | self.facts.discounts | self._handed(index)
+        return any(p - value in sums or value in self.facts.discounts for p in paid for value in values)
+
+    def _handed(self, index: int) -> set[int]:
+        """Bills that the agent says they were given: "out of ten"."""
+        text = self.script.lines[index].text
+        return {100 * n for h in hear(text) if is_handed(text, h) for n in h.values(NUMBER)}
 
     def _adds_up(self, index: int, heard: Heard, needed: frozenset[str]) -> bool:
         return any(value in self._sums(index, needed) for value in cents_of(heard, True))
