@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _TEMPERATURE = 0.8
 """Dialogues shall differ, and are checked; labels (`Plan.temperature`) shall keep to what was said."""
 
+_SHOWN = 20
+"""Of what was dropped, so much is told without being asked for."""
+
 
 @click.command()
 @click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
@@ -35,10 +38,11 @@ _TEMPERATURE = 0.8
     seed=None,
     seed_help="Another seed gives other dialogues, and other answers of a model.  [default: the manifest's]",
 )
+@click.option("--all", "whole", is_flag=True, help=f"Name all that was dropped, not only the first {_SHOWN}.")
 @strict_option
 @click.pass_context
-def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int | None, strict: bool,
-            **options: Any) -> None:  # fmt: skip
+def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int | None, whole: bool,
+            strict: bool, **options: Any) -> None:  # fmt: skip
     """Write a domain's dialogues as text, without speaking them: to be read, corrected and used as script files.
 
     They are drafted from the domain's grammar. With --model or --server a language model writes each anew from its
@@ -63,9 +67,9 @@ def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int
     seed = domain.seed if options["seed"] is None else options["seed"]
     planned = plan_dialogues(loaded, dialogues or domain.dialogues, seed)
     if choice and out:
-        _write_with_model(loaded, planned, choice, seed, out, strict)
+        _write_with_model(loaded, planned, choice, seed, out, whole, strict)
     else:
-        _write_drafts(planned, out)
+        _write_drafts(planned, out, whole)
     _refuse_dropped(planned.dropped, strict)
 
 
@@ -80,11 +84,11 @@ def _choice(ctx: click.Context, out: Path | None, options: dict[str, Any]) -> Mo
     return choice
 
 
-def _write_drafts(planned: Planned, out: Path | None) -> None:
+def _write_drafts(planned: Planned, out: Path | None, whole: bool) -> None:
     from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_files import script_text, write_scripts
 
-    _show_dropped(planned.dropped)
+    _show_dropped(planned.dropped, whole)
     if out is None:
         for dialogue in planned.dialogues:
             click.echo(f"# {dialogue.call_id} ({dialogue.split})\n{script_text(dialogue)}")
@@ -96,7 +100,7 @@ def _write_drafts(planned: Planned, out: Path | None) -> None:
 
 
 def _write_with_model(
-    manifest: Manifest, planned: Planned, choice: ModelChoice, seed: int, out: Path, strict: bool
+    manifest: Manifest, planned: Planned, choice: ModelChoice, seed: int, out: Path, whole: bool, strict: bool
 ) -> None:
     from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_asking import ANSWERS, write_dialogues
@@ -104,7 +108,7 @@ def _write_with_model(
     plan = choice.plan(seed)
     connect = choice.connect(plan, out / ANSWERS / "vllm.log")
     outcome = write_dialogues(manifest, planned, plan, choice.limits(), connect, out)
-    _show_dropped([*planned.dropped, *outcome.dropped])
+    _show_dropped([*planned.dropped, *outcome.dropped], whole)
     print_rows(str(out), _rows(planned, outcome))
     if outcome.stopped:
         raise click.ClickException(
@@ -130,14 +134,14 @@ def _rows(planned: Planned, outcome: Outcome) -> list[tuple[str, str]]:
     return rows + [(f"server lost: {url}", why) for url, why in traffic.lost.items()]
 
 
-def _show_dropped(dropped: list[Dropped]) -> None:
-    """The first of each reason, with its place and text."""
-    first: dict[str, Dropped] = {}
-    for one in dropped:
-        first.setdefault(one.reason, one)
-    for reason, one in first.items():
+def _show_dropped(dropped: list[Dropped], whole: bool) -> None:
+    """Each violation with its place and text, so that whoever wrote it can mend it; unless ``whole``, a first few."""
+    shown = dropped if whole else dropped[:_SHOWN]
+    for one in shown:
         p = one.problem
-        click.echo(f"dropped, {reason}: {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}", err=True)
+        click.echo(f"dropped, {one.reason}: {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}", err=True)
+    if more := len(dropped) - len(shown):
+        click.echo(f"and {more:,} more that were dropped: give --all to see them", err=True)
 
 
 def _refuse_dropped(dropped: list[Dropped], strict: bool) -> None:

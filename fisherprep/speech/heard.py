@@ -25,10 +25,10 @@ _DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "
 _ALWAYS_CLOCK = {"at", "until", "till"}
 _BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around", "between"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
-                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till", "work", "works",
-                "suit", "suits"}  # fmt: skip
+                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till"}  # fmt: skip
 _DOLLARS = {"dollar", "dollars", "buck", "bucks"}
 _AFTER_CENTS = {"back", "change", "please", "altogether", "more", "less", "extra", "each"}
+_SUITS = {"work", "works", "suit", "suits"}
 _PARTS = {"morning": "a", "afternoon": "p", "evening": "p"}
 _OPENING = {"open", "opens", "opened", "close", "closes", "closed", "until", "till"}
 
@@ -133,6 +133,8 @@ def _with_unit(tokens: list[_Token], i: int, after: int, value: int) -> tuple[in
     near = before in _BEFORE_CLOCK and (not following.isalpha() or following in _AFTER_CLOCK)
     if 1 <= value <= 12 and (near or before in _ALWAYS_CLOCK or _in_clock_range(tokens, i, after)):
         readings = [(CLOCK, value * 60 % 720)]
+    elif 1 <= value <= 12 and following in _SUITS:
+        readings.append((CLOCK, value * 60 % 720))
     return after, readings
 
 
@@ -152,6 +154,8 @@ def _pair(tokens: list[_Token], i: int, end: int, first: int, second: int) -> tu
     if first <= 12 and second < 60 and re.fullmatch(r"[ap]\.?m\.?", _word(tokens, end)):
         return _with_half(tokens, end, first * 60 + second)
     readings: list[tuple[str, int | str]] = [(MONEY, 100 * first + second), (NUMBER, 100 * first + second)]
+    if first == 1 and _word(tokens, i - 2) in ("the", "a", "an", "that", "this"):  # "the full one ninety-five"
+        readings.append((NUMBER, second))
     if first <= 12 and second < 60:
         clock: tuple[str, int | str] = (CLOCK, (first * 60 + second) % 720)
         opening = any(token.text in _OPENING for token in tokens[max(0, i - 3) : i])

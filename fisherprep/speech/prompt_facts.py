@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
-from fisherprep.speech.prompt_hours import Hours, hours_of
+from fisherprep.speech.prompt_hours import Hours, hours_of, slots_of
 from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
@@ -64,6 +64,8 @@ class PromptFacts:
     words: frozenset[str]
     """in lower case, plurals and singulars alike"""
     hours: Hours
+    slots: tuple[tuple[int, int], ...]
+    """free times of appointments: start and end in minutes from midnight"""
     nicknames: dict[str, str]
     """a word -> the one item that it may mean: "muffin" where only blueberry muffins are offered"""
 
@@ -112,6 +114,7 @@ def prompt_facts(prompt: str, sizes: Iterable[str] = ()) -> PromptFacts:
         frozenset(str(v) for v in readings[DIGITS]),
         vocabulary(prompt),
         hours_of(_sentences(prompt)),
+        slots_of(_sentences(prompt)),
         _nicknames(offers),
     )
 
@@ -122,7 +125,7 @@ def _nicknames(offers: Iterable[str]) -> dict[str, str]:
     for item in offers:
         words = re.split(r" with | \(", re.sub(r"^.* of ", "", item))[0].split()
         for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
-            if len(word) > 3 and word.isalpha() and word not in _TOO_SHORT:
+            if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT:
                 found.setdefault(word, set()).add(item)
     return {word: items.pop() for word, items in found.items() if len(items) == 1 and word not in offers}
 

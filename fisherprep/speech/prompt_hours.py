@@ -28,6 +28,16 @@ _BETWEEN = re.compile(
     r"and we close at|and close at|and)\s*",
     re.IGNORECASE,
 )
+_STATE = re.compile(
+    r"(?:\b(?:are|be|is|you|anybody|somebody|anyone|someone)|'re) (?:still |already |all )?(?:open|here|there|around) "
+    r"(?:at|by|around) (?:about )?$",
+    re.IGNORECASE,
+)
+_COMES = re.compile(
+    r"\b(?:come|stop|drop|swing|pick|bring|leave|get)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them)\b[^.?!\d]*"
+    r"\b(?:at|around) $",
+    re.IGNORECASE,
+)
 _ROLES = (
     (
         OPENS,
@@ -35,20 +45,20 @@ _ROLES = (
             r"(?:n't|\bnot|\bnever|\bonly) open (?:up )?(?:again )?(?:until|till|before)[^.\d]{0,12}$", re.IGNORECASE
         ),
     ),
-    (
-        IS_OPEN,
-        re.compile(
-            r"(?:\b(?:are|be|is|still|already|you|anybody|somebody|anyone|someone)|'re)\s+(?:still |already |all )?(?:open|here|there|around)\s+"
-            r"(?:at|by|around)\s+(?:about )?$|"
-            r"\b(?:come|stop|drop|swing|pick|bring|leave|get)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them)\b[^.?!\d]*\b(?:at|around)\s+$",
-            re.IGNORECASE,
-        ),
-    ),
+    (IS_OPEN, _STATE),
+    (IS_OPEN, _COMES),
     (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
     (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?)\b[^.\d]{0,12}$", re.IGNORECASE)),
 )
 _CLAUSE = re.compile(r";|,\s+(?=closed|but\b|so\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
 _PART = re.compile(r"\b(?:morning|afternoon|evening|tonight|night)\b", re.IGNORECASE)
+_ENDS = {"morning": 720, "afternoon": 1080, "evening": 1320}
+"""When a part of the day is over, at the latest."""
+_FROM = re.compile(rf"\b({'|'.join(_ENDS)}) from (\d[\d:]*\s*[ap]\.?m\b)", re.IGNORECASE)
+SLOTS = re.compile(
+    r"\b(?:free|available|open) (?:slots?|appointments?|times?|visits?|spots?)\b|\bslots?:|\bappointments?:",
+    re.IGNORECASE,
+)
 _HALF = re.compile(r"[ap]\.?m\b|in the (?:morning|afternoon|evening)", re.IGNORECASE)
 
 
@@ -103,6 +113,11 @@ def _halves(edge: Edge) -> list[int]:
     return [edge.minutes + (0 if edge.part.lower() == "morning" else 720)]
 
 
+def in_slot(claimed: int, slots: tuple[tuple[int, int], ...]) -> bool:
+    """Whether a claimed time lies in free time that the prompt gives."""
+    return any(start <= at <= end for start, end in slots for at in (claimed, claimed + 720 * (claimed < 720)))
+
+
 def same_time(claimed: int, known: int, said: str = "") -> bool:
     """Whether a claimed time is the known one; without its half of the day it fits either."""
     halves = 0 if _HALF.search(said) else 720
@@ -120,6 +135,17 @@ def days_in(text: str) -> frozenset[str]:
     for word, days in _GROUPS.items():
         found |= set(days) if re.search(rf"\b{word}s?\b", parts[0], re.IGNORECASE) else set()
     return frozenset(found - (days_in(parts[1]) if len(parts) > 1 else frozenset()))
+
+
+def slots_of(sentences: list[str]) -> tuple[tuple[int, int], ...]:
+    """The free times that a prompt gives by their beginning ("Saturday morning from 9 am"), to the end of that part."""
+    found = []
+    for sentence in sentences:
+        if SLOTS.search(sentence):
+            for part, start in _FROM.findall(sentence):
+                begins = hear(start)[0].values(CLOCK)
+                found += [(begin, max(begin, _ENDS[part.lower()])) for begin in begins]
+    return tuple(found)
 
 
 def clauses(sentence: str) -> list[str]:
@@ -165,8 +191,8 @@ def _edges(clause: str, days: frozenset[str], asked: str) -> Iterator[Edge]:
         ends = i > 0 and _is_between(clause, times[i - 1], heard)
         if not ends:  # "Monday to Friday 8 am to 5 pm, Saturday 9 am to 1 pm"
             own = days_in(clause[at : heard.start]) or days
+        role = OPENS if begins else CLOSES if ends else _role(clause[at : heard.start], clause, asked)
         at = heard.end
-        role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], clause, asked)
         if role:
             part = _PART.search(clause)
             yield Edge(role, heard.values(CLOCK)[0], own, heard, part[0] if part else "")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
-from fisherprep.speech.prompt_hours import same_time
+from fisherprep.speech.prompt_hours import in_slot, same_time
 from fisherprep.speech.script_compared import wrong_comparison
 from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
@@ -165,9 +165,10 @@ class Claims:
 
     def _is_known(self, kind: str, value: int | str) -> bool:
         if kind == CLOCK:
-            return any(same_time(int(value), known) for known in self.facts.clocks | self.user_clocks)
+            known = self.facts.clocks | self.user_clocks
+            return in_slot(int(value), self.facts.slots) or any(same_time(int(value), own) for own in known)
         if kind == DIGITS:
-            return str(value) in self.facts.digits or str(value) in self.user_digits  # or a part of them
+            return str(value) in self.facts.digits or str(value) in self.user_digits
         return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
 
     def _counts_item(self, heard: Heard, sentence: str) -> bool:

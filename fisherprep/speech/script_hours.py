@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
-from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, clauses, days_in, hours_of
+from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, SLOTS, clauses, days_in, hours_of
 
 _OPENNESS = re.compile(
     r"\b(?:open|opens|close|closes|hours|here|come (?:by|in|any)|stop by|every|always|all)\b", re.IGNORECASE
@@ -15,10 +15,6 @@ _OPENNESS = re.compile(
 _OFFERED = re.compile(
     r"\b(?:free|available|works?|have|could do|can do|can come|could come|come|open|slot|appointment|fine|"
     r"possible|fits?)\b",
-    re.IGNORECASE,
-)
-_SLOTS = re.compile(
-    r"\b(?:free|available|open) (?:slots?|appointments?|times?|visits?|spots?)\b|\bslots?:|\bappointments?:",
     re.IGNORECASE,
 )
 _PART = re.compile(rf"\b({'|'.join(DAYS)}) (morning|afternoon|evening|night)\b", re.IGNORECASE)
@@ -83,7 +79,7 @@ def _wrong_days(clause: str, claim: Claim, facts: PromptFacts) -> Iterator[tuple
         for day in sorted(days_in(re.sub(_ALWAYS, " ", clause))):
             if day in hours.closed_days or day not in known:
                 yield day.capitalize(), "a day on which the prompt is open"
-    slots = [s for s in facts.sentences if _SLOTS.search(s)]
+    slots = [s for s in facts.sentences if SLOTS.search(s)]
     if slots and own and _OFFERED.search(clause) and not re.search(r"\bopen\b|\bclose", clause, re.IGNORECASE):
         free = days_in(" ".join(slots))
         for day in sorted(days_in(clause) - free):
