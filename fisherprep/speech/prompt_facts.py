@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from fisherprep.numbers import SMALL
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
 from fisherprep.speech.prompt_hours import Hours, hours_of, slots_of
 from fisherprep.speech.scripts import SERVICE_FORM
@@ -40,6 +41,8 @@ _GONE_BEFORE = re.compile(
 _MEASURE = re.compile(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?")
 _UNIT = re.compile(r"\s*(?:per|an?|each|/)\s*(hour|day|night|week|month|year|person|minute|visit)\b", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:in (?:that|any|this) case|just in case)\b", re.IGNORECASE)
+_CONTAINER = re.compile(rf"^.* of (?!(?:{'|'.join(SMALL)}|\d+)$)")
+"""Of a slice of lemon cake, the cake counts; a box of six is a box."""
 _TOO_SHORT = frozenset({"coffee", "milk", "drink", "city", "plan", "visit", "half", "extra", "large", "small", "basic"})
 """Words that mean more than the one item of a menu that has them."""
 _WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
@@ -123,7 +126,7 @@ def _nicknames(offers: Iterable[str]) -> dict[str, str]:
     """Heads of names, and their first words, that only one item has."""
     found: dict[str, set[str]] = {}
     for item in offers:
-        words = re.split(r" with | \(", re.sub(r"^.* of ", "", item))[0].split()
+        words = re.split(r" with | of | \(", _CONTAINER.sub("", item))[0].split()
         for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
             if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT:
                 found.setdefault(word, set()).add(item)

@@ -34,7 +34,7 @@ _STATE = re.compile(
     re.IGNORECASE,
 )
 _COMES = re.compile(
-    r"\b(?:come|stop|drop|swing|pick|bring|leave|get)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them)\b[^.?!\d]*"
+    r"\b(?:come|stop|drop|swing|pick|bring|leave|get|reach|call|find)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them|you|someone|somebody|anyone|anybody)\b[^.?!\d]*"
     r"\b(?:at|around) $",
     re.IGNORECASE,
 )

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import in_slot, same_time
-from fisherprep.speech.script_compared import wrong_comparison
+from fisherprep.speech.script_amounts import SENTENCE, TOTAL, cents_of, is_handed, is_priced
+from fisherprep.speech.script_compared import is_difference, wrong_comparison
 from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
 from fisherprep.speech.script_hours import Claim, wrong_times
-from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_handed, is_priced
+from fisherprep.speech.script_prices import Prices
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
@@ -139,6 +140,7 @@ class Claims:
                     self._counts_item(heard, unnamed)
                     or self.prices.is_change(index, unnamed, heard)
                     or is_handed(unnamed, heard)
+                    or (is_difference(unnamed, heard) and self.prices.is_apart(index, unnamed, heard))
                     or self.prices.is_bare_sum(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):

@@ -19,23 +19,11 @@ _AFTER = re.compile(r"\s*(?:dollars? |bucks )?(?:more|less|extra|cheaper|on top|
 _BEFORE = re.compile(r"\b(?:difference|differ|apart|goes up|up charge|upcharge)\b[^.?!]{0,20}$", re.IGNORECASE)
 _AGAINST = re.compile(r"\b(?:than|instead|compared|versus|difference|between|upgrade)\b", re.IGNORECASE)
 _LESS, _MORE, _SAME = "less", "more", "same"
-_COMPARED = (
-    (
-        _LESS,
-        re.compile(
-            r"\b(?:cheaper|cheapest|less expensive|least expensive|costs? less|(?:is|are) less(?= than|\W*$))",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        _MORE,
-        re.compile(
-            r"\b(?:more expensive|most expensive|pricier|dearer|costs? more|(?:is|are) more(?= than|\W*$))",
-            re.IGNORECASE,
-        ),
-    ),
-    (_SAME, re.compile(r"\b(?:costs? the same|the same price|(?:is|are) the same as)\b", re.IGNORECASE)),
-)
+_COMPARED = {
+    _LESS: r"\b(?:cheaper|cheapest|(?:less|least) expensive|costs? less|less(?= than\b)|(?:is|are) less(?=\W*$))",
+    _MORE: r"\b(?:(?:more|most) expensive|pricier|dearer|costs? more|more(?= than\b)|(?:is|are) more(?=\W*$))",
+    _SAME: r"\b(?:costs? the same|the same price|(?:is|are) the same as)\b",
+}
 _CLAUSE = re.compile(r"[,;]|\b(?:so|and|but|because|since)\b", re.IGNORECASE)
 _FEW_WORDS = 6
 """An answer to "which is cheaper" that only names it."""
@@ -60,11 +48,8 @@ def differences(said: str, before: Sequence[str], facts: PromptFacts) -> set[int
     prices = {n.item: _prices(n, f"{said} {text}", facts) for n in named}
     found = {abs(a - b) for one, two in combinations(prices.values(), 2) for a, b in product(one, two)}
     for item, own in prices.items():
-        found |= (
-            {abs(a - b) for a, b in product(own, facts.offers[item].values())}
-            if len(own) < 2
-            else {abs(a - b) for a, b in combinations(own, 2)}
-        )
+        pairs = combinations(own, 2) if len(own) > 1 else product(own, facts.offers[item].values())
+        found |= {abs(a - b) for a, b in pairs}
         if not set(rivals := _rivals(item, facts)) & set(prices):
             found |= {abs(a - b) for a in own for rival in rivals for b in facts.offers[rival].values()}
         if not _AGAINST.search(said):
@@ -105,7 +90,8 @@ def wrong_comparison(sentence: str, answer: bool, asked: str, facts: PromptFacts
 
 
 def _comparison(text: str) -> tuple[str, int, int] | None:
-    return next(((way, m.start(), m.end()) for way, pattern in _COMPARED if (m := pattern.search(text))), None)
+    found = ((way, re.search(pattern, text, re.IGNORECASE)) for way, pattern in _COMPARED.items())
+    return next(((way, match.start(), match.end()) for way, match in found if match), None)
 
 
 def _states_wrongly(text: str, asked: str, facts: PromptFacts) -> bool:

@@ -7,17 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
-from fisherprep.speech.prompt_facts import PromptFacts
+from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
+from fisherprep.speech.script_amounts import FOR, SENTENCE, TOTAL, cents_of, is_alone, is_handed, is_priced, next_price
 from fisherprep.speech.script_compared import differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
-from fisherprep.speech.script_sums import UNITS, Named, OrderLine, candidate_sums, named_in, order_cents
+from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
 from fisherprep.speech.scripts import Script
 
-TOTAL = re.compile(
-    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|that would be|makes?|brings it|"
-    r"owe|in all)\b",
-    re.IGNORECASE,
-)
 _CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference|out of|from your)\b", re.IGNORECASE)
 _PAID = re.compile(
     r"\b(?:out of|from your|you gave|you paid|you were charged|you said|your bill|charged)\b", re.IGNORECASE
@@ -41,48 +37,6 @@ _CHANGES = re.compile(
     re.IGNORECASE,
 )
 _PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
-SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
-
-
-def cents_of(heard: Heard, plain: bool) -> list[int]:
-    """What it is in cents; with ``plain``, also a number without "dollars" ("that's ninety altogether")."""
-    numbers = [100 * n for n in heard.values(NUMBER) if plain and n >= 20]
-    numbers += [n for n in heard.values(NUMBER) if plain and 20 <= n <= 99]  # "ninety for the shot": cents
-    return heard.values(MONEY) + numbers
-
-
-def is_priced(sentence: str, heard: Heard) -> bool:
-    """Whether a number is what something costs ("the battery is forty-five")."""
-    if _NUMBER_FOR.match(sentence[heard.end :]):
-        return True
-    before = re.search(r"(?:\b(?:is|are|costs?|runs|so|plus)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
-    after = re.match(
-        rf"\s*(?:[.,?!]|and\b|so\b|but\b|(?:an?|per|each) (?:{'|'.join(UNITS)})\b|$)", sentence[heard.end :]
-    )
-    return bool(before and after)
-
-
-_BARE = re.compile(r"\W*(?:(?:so|okay|then|alright|great|perfect|sure|and),?\s+)*$", re.IGNORECASE)
-_BARE_AFTER = re.compile(r"\s*,?\s*(?:then|please|even|all in|for both)?\W*$", re.IGNORECASE)
-_HANDED = re.compile(r"\b(?:out of|from (?:your|a|the)|for your)\s+(?:an?\s+)?$", re.IGNORECASE)
-_FOR = re.compile(r"\s*(?:extra )?for\b")
-_NUMBER_FOR = re.compile(r"\s*for (?:the|an?|each|your)\b")
-_OWN_CLAUSE = re.compile(r"(?:,| and\b)[^,]*(?:\b(?:is|are|costs?)|'s)\s*$")
-_BILLS = frozenset({1, 5, 10, 20, 50, 100})
-
-
-def is_handed(sentence: str, heard: Heard) -> bool:
-    """Whether a number is the bill that somebody was given ("out of ten")."""
-    return bool(_HANDED.search(sentence[: heard.start])) and bool(_BILLS & set(heard.values(NUMBER)))
-
-
-def _next_price(text: str) -> int:
-    """Where what belongs to the next price begins: "for the latte, and the sandwich is six"."""
-    for heard in hear(text):
-        if heard.values(MONEY) or _NUMBER_FOR.match(text[heard.end :]):
-            clause = _OWN_CLAUSE.search(text[: heard.start])
-            return clause.start() if clause else heard.start
-    return len(text)
 
 
 class Prices:
@@ -107,7 +61,7 @@ class Prices:
                 continue
             alone = len(amounts) == 1
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
-            at = heard.end + (_next_price(sentence[heard.end :]) if _FOR.match(sentence[heard.end :]) else 0)
+            at = heard.end + (next_price(sentence[heard.end :]) if FOR.match(sentence[heard.end :]) else 0)
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
                 yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
@@ -129,13 +83,13 @@ class Prices:
         if _CHANGE.search(sentence) or _PAID.search(sentence) or not self.facts.offers:
             return []
         rest = sentence[heard.end :]
-        until = _next_price(rest)
+        until = next_price(rest)
         named = named_in(sentence[at : heard.start], self.facts)
-        if not named and _FOR.match(rest):
+        if not named and FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
             return [] if len(named) > 4 or (at and TOTAL.search(sentence)) else named
-        words = frozenset(re.findall(r"[a-z]+", (sentence[at : heard.start] + rest[:until]).lower()))
+        words = vocabulary(sentence[at : heard.start] + rest[:until])
         sized = [item for item, sizes in self.facts.offers.items() if "" not in sizes and words & set(sizes)]
         if sized and not TOTAL.search(sentence):  # "the small is four dollars"
             before = [n.item for line in self.script.lines[: index + 1] for n in named_in(line.text, self.facts)]
@@ -231,8 +185,7 @@ class Prices:
 
     def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
-        bare = _BARE.match(sentence[: heard.start]) and _BARE_AFTER.match(sentence[heard.end :])
-        return bool(bare) and self._adds_up(index, heard, self._needed(index, sentence))
+        return is_alone(sentence, heard) and self._adds_up(index, heard, self._needed(index, sentence))
 
     def _is_change(self, index: int, values: list[int]) -> bool:
         sums = self._sums(index, frozenset())
