@@ -115,7 +115,8 @@ def _usable_scripts(manifest: Manifest, domain: Domain, checker: Checker, planne
 
 def _add_scripts(manifest: Manifest, domain: Domain, scripts: list[Script], ids: list[str], planned: Planned) -> None:
     chosen = {call_id: scripts[index % len(scripts)] for index, call_id in enumerate(ids)}
-    planned.counters["script files in use"] = len({script.file for script in chosen.values()})
+    if chosen:
+        planned.counters["script files in use"] = len({script.file for script in chosen.values()})
     rule = manifest.split
     if rule.by == "facts":
         found = split_scripts(scripts, rule)

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 )
 _DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "0"}
 _ALWAYS_CLOCK = {"at", "until", "till"}
-_BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around", "between"}
+_BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
                 "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till"}  # fmt: skip
 _DOLLARS = {"dollar", "dollars", "buck", "bucks"}
@@ -142,7 +142,8 @@ def _in_clock_range(tokens: list[_Token], i: int, after: int) -> bool:
     """Whether the number of tokens ``i`` to ``after`` is an end of "nine to six", "between eight and seven"."""
     if _word(tokens, i - 1) == "and" and _word(tokens, i - 3) == "between":
         return not _word(tokens, after).isalpha()
-    if _word(tokens, after) not in ("to", "till", "until"):
+    joint = {"and"} if _word(tokens, i - 1) == "between" else {"to", "till", "until"}
+    if _word(tokens, after) not in joint:
         return False
     end, value = _cardinal(tokens, after + 1)
     following = _word(tokens, end)

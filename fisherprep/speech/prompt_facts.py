@@ -12,7 +12,7 @@ from functools import cache
 
 from fisherprep.numbers import SMALL
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
-from fisherprep.speech.prompt_hours import Hours, hours_of, slots_of
+from fisherprep.speech.prompt_hours import Hours, Slot, hours_of, slots_of
 from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
@@ -67,8 +67,8 @@ class PromptFacts:
     words: frozenset[str]
     """in lower case, plurals and singulars alike"""
     hours: Hours
-    slots: tuple[tuple[int, int], ...]
-    """free times of appointments: start and end in minutes from midnight"""
+    slots: tuple[Slot, ...]
+    """free times of appointments"""
     nicknames: dict[str, str]
     """a word -> the one item that it may mean: "muffin" where only blueberry muffins are offered"""
 

@@ -6,7 +6,7 @@ Legend: minutes from midnight; a time said without its half of the day is below 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,7 +54,7 @@ _CLAUSE = re.compile(r";|,\s+(?=closed|but\b|so\b|on\b|and on\b)|(?<!day)(?<!day
 _PART = re.compile(r"\b(?:morning|afternoon|evening|tonight|night)\b", re.IGNORECASE)
 _ENDS = {"morning": 720, "afternoon": 1080, "evening": 1320}
 """When a part of the day is over, at the latest."""
-_FROM = re.compile(rf"\b({'|'.join(_ENDS)}) from (\d[\d:]*\s*[ap]\.?m\b)", re.IGNORECASE)
+_FROM = re.compile(rf"\b(\w+) ({'|'.join(_ENDS)}) from (\d[\d:]*\s*[ap]\.?m\b)", re.IGNORECASE)
 SLOTS = re.compile(
     r"\b(?:free|available|open) (?:slots?|appointments?|times?|visits?|spots?)\b|\bslots?:|\bappointments?:",
     re.IGNORECASE,
@@ -113,9 +113,9 @@ def _halves(edge: Edge) -> list[int]:
     return [edge.minutes + (0 if edge.part.lower() == "morning" else 720)]
 
 
-def in_slot(claimed: int, slots: tuple[tuple[int, int], ...]) -> bool:
+def in_slot(claimed: int, slots: Iterable[Slot]) -> bool:
     """Whether a claimed time lies in free time that the prompt gives."""
-    return any(start <= at <= end for start, end in slots for at in (claimed, claimed + 720 * (claimed < 720)))
+    return any(slot.start <= at <= slot.end for slot in slots for at in (claimed, claimed + 720 * (claimed < 720)))
 
 
 def same_time(claimed: int, known: int, said: str = "") -> bool:
@@ -137,14 +137,23 @@ def days_in(text: str) -> frozenset[str]:
     return frozenset(found - (days_in(parts[1]) if len(parts) > 1 else frozenset()))
 
 
-def slots_of(sentences: list[str]) -> tuple[tuple[int, int], ...]:
+@dataclass(frozen=True)
+class Slot:
+    """A free time: minutes from midnight."""
+
+    days: frozenset[str]
+    start: int
+    end: int
+
+
+def slots_of(sentences: list[str]) -> tuple[Slot, ...]:
     """The free times that a prompt gives by their beginning ("Saturday morning from 9 am"), to the end of that part."""
     found = []
     for sentence in sentences:
         if SLOTS.search(sentence):
-            for part, start in _FROM.findall(sentence):
+            for day, part, start in _FROM.findall(sentence):
                 begins = hear(start)[0].values(CLOCK)
-                found += [(begin, max(begin, _ENDS[part.lower()])) for begin in begins]
+                found += [Slot(days_in(day), begin, max(begin, _ENDS[part.lower()])) for begin in begins]
     return tuple(found)
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from fisherprep.speech.heard import CLOCK, hear
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
-from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, SLOTS, clauses, days_in, hours_of
+from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, SLOTS, clauses, days_in, hours_of, in_slot
 
 _OPENNESS = re.compile(
     r"\b(?:open|opens|close|closes|hours|here|come (?:by|in|any)|stop by|every|always|all)\b", re.IGNORECASE
@@ -60,8 +61,22 @@ def wrong_times(claim: Claim, facts: PromptFacts) -> Iterator[tuple[str, str]]:
     for text in texts:
         for clause in clauses(text):
             yield from _wrong_days(clause, claim, facts)
+            yield from _wrong_slots(clause, claim, facts)
     for day in told.closed_days & hours.open_days:
         yield day, "a day on which the prompt is closed"
+
+
+def _wrong_slots(clause: str, claim: Claim, facts: PromptFacts) -> Iterator[tuple[str, str]]:
+    """Times that are said after a day that has free ones."""
+    days = days_in(clause)
+    of_day = [slot for slot in facts.slots if slot.days & days]
+    if len(days) != 1 or _NOT.search(clause) or _ASKS_OPEN.search(f"{claim.asked} {clause}"):
+        return
+    at = max(0, clause.lower().find(min(days)))
+    for heard in hear(clause[at:]):
+        times = heard.values(CLOCK)
+        if of_day and times and not any(in_slot(time, of_day) for time in times):
+            yield heard.text, "a time that the prompt offers"
 
 
 def _wrong_days(clause: str, claim: Claim, facts: PromptFacts) -> Iterator[tuple[str, str]]:
