@@ -10,6 +10,7 @@ import click
 
 from fisherprep.commands.model_options import MODEL_OPTIONS, ModelChoice, given, model_options, refuse
 from fisherprep.commands.options import FOLDER, strict_option
+from fisherprep.commands.summary import SHOWN, print_rows, tell_dropped
 
 if TYPE_CHECKING:
     from fisherprep.manifest import Manifest
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 _TEMPERATURE = 0.8
 """Dialogues shall differ, and are checked; labels (`Plan.temperature`) shall keep to what was said."""
-
-_SHOWN = 20
-"""Of what was dropped, so much is told without being asked for."""
 
 
 @click.command()
@@ -38,7 +36,7 @@ _SHOWN = 20
     seed=None,
     seed_help="Another seed gives other dialogues, and other answers of a model.  [default: the manifest's]",
 )
-@click.option("--all", "whole", is_flag=True, help=f"Name all that was dropped, not only the first {_SHOWN}.")
+@click.option("--all", "whole", is_flag=True, help=f"Name all that was dropped, not only the first {SHOWN}.")
 @strict_option
 @click.pass_context
 def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int | None, whole: bool,
@@ -85,7 +83,6 @@ def _choice(ctx: click.Context, out: Path | None, options: dict[str, Any]) -> Mo
 
 
 def _write_drafts(planned: Planned, out: Path | None, whole: bool) -> None:
-    from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_files import script_text, write_scripts
 
     _show_dropped(planned.dropped, whole)
@@ -102,7 +99,6 @@ def _write_drafts(planned: Planned, out: Path | None, whole: bool) -> None:
 def _write_with_model(
     manifest: Manifest, planned: Planned, choice: ModelChoice, seed: int, out: Path, whole: bool, strict: bool
 ) -> None:
-    from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_asking import ANSWERS, write_dialogues
 
     plan = choice.plan(seed)
@@ -135,13 +131,9 @@ def _rows(planned: Planned, outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _show_dropped(dropped: list[Dropped], whole: bool) -> None:
-    """Each violation with its place and text, so that whoever wrote it can mend it; unless ``whole``, a first few."""
-    shown = dropped if whole else dropped[:_SHOWN]
-    for one in shown:
-        p = one.problem
-        click.echo(f"dropped, {one.reason}: {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}", err=True)
-    if more := len(dropped) - len(shown):
-        click.echo(f"and {more:,} more that were dropped: give --all to see them", err=True)
+    problems = [(d.reason, d.problem) for d in dropped]
+    told = [(reason, p.place, p.found, p.expected, p.fix) for reason, p in problems]
+    tell_dropped(told, whole, "give --all to see them")
 
 
 def _refuse_dropped(dropped: list[Dropped], strict: bool) -> None:
