@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fisherprep.speech.heard import MONEY, NUMBER, Heard, hear
 from fisherprep.speech.script_sums import UNITS
@@ -13,6 +14,7 @@ TOTAL = re.compile(
     re.IGNORECASE,
 )
 SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
+_IN_ALL = re.compile(r"\s*(?:in )?(?:total|altogether|(?:all )?together|all)\b")
 _BARE = re.compile(r"\W*(?:(?:so|okay|then|alright|great|perfect|sure|and),?\s+)*$", re.IGNORECASE)
 _BARE_AFTER = re.compile(r"\s*,?\s*(?:then|please|even|all in|for both)?\W*$", re.IGNORECASE)
 _HANDED = re.compile(r"\b(?:out of|from (?:your|a|the)|for your)\s+(?:an?\s+)?$", re.IGNORECASE)
@@ -38,9 +40,17 @@ def is_priced(sentence: str, heard: Heard) -> bool:
         sentence[: heard.start],
     )
     after = re.match(
-        rf"\s*(?:[.,?!]|and\b|so\b|but\b|(?:an?|per|each) (?:{'|'.join(UNITS)})\b|$)", sentence[heard.end :]
+        rf"\s*(?:[.,?!]|(?:and|so|but|even|then|please)\b|(?:an?|per|each) (?:{'|'.join(UNITS)})\b|$)",
+        sentence[heard.end :],
     )
     return bool(before and after)
+
+
+def is_total(sentence: str, amounts: Sequence[Heard], place: int) -> bool:
+    """Whether one of a sentence's amounts is its total: the words for it stand before it, or after the last."""
+    before = sentence[amounts[place - 1].end if place else 0 : amounts[place].start]
+    after = sentence[amounts[place].end :]
+    return bool(TOTAL.search(before) or (place == len(amounts) - 1 and TOTAL.search(after)) or _IN_ALL.match(after))
 
 
 def is_handed(sentence: str, heard: Heard) -> bool:

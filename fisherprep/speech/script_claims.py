@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
-from fisherprep.speech.prompt_hours import in_slot, same_time
+from fisherprep.speech.prompt_hours import DAYS, in_slot, same_time
 from fisherprep.speech.script_amounts import SENTENCE, TOTAL, cents_of, is_handed, is_priced
 from fisherprep.speech.script_compared import is_difference, wrong_comparison
 from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
-from fisherprep.speech.script_hours import Claim, wrong_times
+from fisherprep.speech.script_hours import Claim, as_answer, wrong_times
 from fisherprep.speech.script_prices import Prices
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
@@ -126,9 +126,10 @@ class Claims:
             self._add("wrong_total", line, told, f"${cents / 100:.2f}", "add up the prompt's prices")
 
     def _check_amounts(self, index: int, line: ScriptLine) -> None:
-        earlier = ""
+        earlier, asked = "", self._before(index)
         for sentence in SENTENCE.split(line.text):
-            unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
+            told = as_answer(sentence, asked)
+            unnamed = told.replace(self.facts.company, "us") if self.facts.company else told
             unnamed = _OR_TWO.sub(r"\g<one>\g<of>", unnamed)
             for reason, heard, expected in self.prices.wrong(index, unnamed, earlier):
                 if not self._given_otherwise(heard, unnamed):
@@ -191,10 +192,10 @@ class Claims:
         for match in _OWN_NAME.finditer(line.text):
             if own and match[1].lower() not in own:
                 self._add("wrong_name", line, line.text, f"the agent's name, {self.facts.name}")
-        days = self.facts.hours.open_days | self.facts.hours.closed_days
+        days = DAYS if self.facts.hours.open_days | self.facts.hours.closed_days else ()  # which: the hours' checks
         for match in _CAPITAL.finditer(line.text):
             word = match[1].lower().removesuffix("'s")
-            given = {word, word.removesuffix("s")} & days
+            given = word.removesuffix("s") in days
             if word not in _ALWAYS and word not in self.facts.words and word not in self.user_words and not given:
                 self._add(
                     "invented_name", line, f"{match[1]!r} in: {line.text}", "names that the prompt or the user gives"
@@ -204,7 +205,7 @@ class Claims:
         asked = self._before(index)
         agreed = bool(asked) and agrees(line.text) and line.kind != "backchannel"
         for number, sentence in enumerate(SENTENCE.split(line.text)):
-            claim = Claim(sentence, asked, agreed and number == 0)
+            claim = Claim(as_answer(sentence, asked), asked, agreed and number == 0)
             for found, expected in wrong_times(claim, self.facts):
                 self._add("invented_time", line, f"{found!r} in: {sentence}", expected)
 

@@ -25,6 +25,7 @@ _COMPARED = {
     _SAME: r"\b(?:costs? the same|the same price|(?:is|are) the same as)\b",
 }
 _CLAUSE = re.compile(r"[,;]|\b(?:so|and|but|because|since)\b", re.IGNORECASE)
+_NO = re.compile(r"^\W*(?:no|nope|nah),?\s+", re.IGNORECASE)
 _FEW_WORDS = 6
 """An answer to "which is cheaper" that only names it."""
 
@@ -86,6 +87,7 @@ def wrong_comparison(sentence: str, answer: bool, asked: str, facts: PromptFacts
             subject = named_in(sentence, facts) if names_it and not refuses(sentence) else []
             return len(subject) == 1 and _is_wrong(question[0], subject[0], _others(asked, subject[0], facts), facts)
         return agrees(sentence) and _states_wrongly(asked, "", facts)
+    sentence = _NO.sub("", sentence)  # it denies the question, not what follows
     return not refuses(sentence) and not sentence.rstrip().endswith("?") and _states_wrongly(sentence, asked, facts)
 
 

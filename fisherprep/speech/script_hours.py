@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fisherprep.speech.heard import CLOCK, hear
+from fisherprep.speech.heard import CLOCK, NUMBER, hear
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
 from fisherprep.speech.prompt_hours import CLOSES, DAYS, IS_OPEN, SLOTS, clauses, days_in, hours_of, in_slot
 
@@ -23,6 +23,7 @@ _NOT = re.compile(r"n't\b|\b(?:no|not|never|closed|except|but|sorry|afraid|only)
 _THEN = re.compile(
     r"(?:\bare|\bbe|'re|'ll be) (?:still )?(?:open|here|around)(?: then| by then| at that time)?[.!]?$", re.IGNORECASE
 )
+_ASKS_WHEN = re.compile(r"\b(?:when|what time|how (?:late|early))\b", re.IGNORECASE)
 _ASKS_OPEN = re.compile(r"\b(?:open|close|here|come (?:by|in)|hours)\b", re.IGNORECASE)
 _ALWAYS = re.compile(r"\b(?:holidays?|christmas|thanksgiving|new year'?s?|easter|around the clock|24/7|"
                      r"twenty-four seven|"
@@ -41,6 +42,14 @@ class Claim:
     """the user's line before; empty where there is none"""
     agreed: bool
     """the agent says yes to it"""
+
+
+def as_answer(sentence: str, asked: str) -> str:
+    """A sentence, with "at" before a bare number that answers when: "what time do you open?" - "seven"."""
+    first = next(iter(hear(sentence)), None)
+    bare = first is not None and first.start == 0 and re.match(r"\W|$", sentence[first.end :].lstrip())
+    hour = bare and first is not None and any(1 <= n <= 12 for n in first.values(NUMBER))
+    return f"At {sentence}" if hour and _ASKS_WHEN.search(asked) else sentence
 
 
 def wrong_times(claim: Claim, facts: PromptFacts) -> Iterator[tuple[str, str]]:

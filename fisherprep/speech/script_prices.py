@@ -8,7 +8,17 @@ from itertools import product
 
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
-from fisherprep.speech.script_amounts import FOR, SENTENCE, TOTAL, cents_of, is_alone, is_handed, is_priced, next_price
+from fisherprep.speech.script_amounts import (
+    FOR,
+    SENTENCE,
+    TOTAL,
+    cents_of,
+    is_alone,
+    is_handed,
+    is_priced,
+    is_total,
+    next_price,
+)
 from fisherprep.speech.script_compared import differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
 from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
@@ -37,6 +47,9 @@ _CHANGES = re.compile(
     re.IGNORECASE,
 )
 _PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
+_ROUGHLY = re.compile(r"\b(?:about|almost|around|roughly|nearly|some|like) $", re.IGNORECASE)
+_ROUGHLY_OFF = 0.2
+"""How far "almost a dollar" may be from it."""
 
 
 class Prices:
@@ -50,26 +63,26 @@ class Prices:
 
     def wrong(self, index: int, sentence: str, earlier: str = "") -> Iterator[tuple[str, Heard, str]]:
         """Reason, amount and what was expected, for every amount of an agent's sentence that nothing licenses."""
-        is_total = bool(TOTAL.search(sentence))
+        sums_up = bool(TOTAL.search(sentence))
         asked = self._asked(index, earlier)
-        amounts = [
-            h for h in hear(sentence) if cents_of(h, is_total or is_priced(sentence, h)) and not self._is_time(h)
-        ]
+        amounts = [h for h in hear(sentence) if cents_of(h, sums_up or is_priced(sentence, h)) and not self._is_time(h)]
         at = 0
-        for heard in amounts:
+        for place, heard in enumerate(amounts):
             if is_difference(sentence, heard) and self.is_apart(index, sentence, heard):
                 continue
-            alone = len(amounts) == 1
+            alone, total = len(amounts) == 1, is_total(sentence, amounts, place)
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
+            if place and total:  # what it sums up is no name of it
+                named = []
             at = heard.end + (next_price(sentence[heard.end :]) if FOR.match(sentence[heard.end :]) else 0)
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
-                yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
-            elif not (named and (not is_total or asked or heard is not amounts[-1])) and not self._fits(
+                yield "wrong_total" if total else "wrong_price", heard, "the price of what is named"
+            elif not (named and (not total or asked or heard is not amounts[-1])) and not self._fits(
                 index, sentence, heard, alone and not asked
             ):
                 expected = "a sum of the prompt's prices for all that was ordered"
-                yield ("wrong_total", heard, expected) if is_total else ("wrong_price", heard, "a price of the prompt")
+                yield ("wrong_total", heard, expected) if total else ("wrong_price", heard, "a price of the prompt")
 
     def _is_time(self, heard: Heard) -> bool:
         known = self.facts.clocks
@@ -88,7 +101,7 @@ class Prices:
         if not named and FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
-            return [] if len(named) > 4 or (at and TOTAL.search(sentence)) else named
+            return [] if len(named) > 4 else named
         words = vocabulary(sentence[at : heard.start] + rest[:until])
         sized = [item for item, sizes in self.facts.offers.items() if "" not in sizes and words & set(sizes)]
         if sized and not TOTAL.search(sentence):  # "the small is four dollars"
@@ -180,8 +193,10 @@ class Prices:
         """Whether an amount is what two prices of what is talked about differ by."""
         *before, asked = ["", *(line.text for line in self.script.lines[:index])]
         earlier = self.script.lines[index].text.partition(sentence)[0]
-        apart = differences(f"{asked} {earlier} {sentence[: heard.start]}", before, self.facts)
-        return any(value in apart for value in [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))])
+        apart = differences(f"{asked} {earlier} {sentence}", before, self.facts)
+        off = _ROUGHLY_OFF if _ROUGHLY.search(sentence[: heard.start]) else 0.0
+        values = [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))]
+        return any(abs(value - cents) <= off * cents for value in values for cents in apart)
 
     def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
