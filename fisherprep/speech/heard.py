@@ -25,7 +25,8 @@ _DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "
 _ALWAYS_CLOCK = {"at", "until", "till"}
 _BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
-                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till"}  # fmt: skip
+                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till", "is",
+                "if", "but", "so", "then", "please"}  # fmt: skip
 _DOLLARS = {"dollar", "dollars", "buck", "bucks"}
 _AFTER_CENTS = {"back", "change", "please", "altogether", "more", "less", "extra", "each"}
 _SUITS = {"work", "works", "suit", "suits"}

@@ -13,6 +13,7 @@ from functools import cache
 from fisherprep.numbers import SMALL
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
 from fisherprep.speech.prompt_hours import Hours, Slot, hours_of, slots_of
+from fisherprep.speech.script_words import LOOKS
 from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
@@ -128,7 +129,7 @@ def _nicknames(offers: Iterable[str]) -> dict[str, str]:
     for item in offers:
         words = re.split(r" with | of | \(", _CONTAINER.sub("", item))[0].split()
         for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
-            if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT:
+            if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT | LOOKS:
                 found.setdefault(word, set()).add(item)
     return {word: items.pop() for word, items in found.items() if len(items) == 1 and word not in offers}
 

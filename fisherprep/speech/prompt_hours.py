@@ -34,8 +34,9 @@ _STATE = re.compile(
     re.IGNORECASE,
 )
 _COMES = re.compile(
-    r"\b(?:come|stop|drop|swing|pick|bring|leave|get|reach|call|find)\b[^.?!\d]*\b(?:by|in|over|off|up|here|there|it|them|you|someone|somebody|anyone|anybody)\b[^.?!\d]*"
-    r"\b(?:at|around) $",
+    r"\bcome\b[^.?!\d]*\b(?:at|around) $|"
+    r"\b(?:stop|drop|swing|pick|bring|leave|get|reach|call|find)\b[^.?!\d]*"
+    r"\b(?:by|in|over|off|up|here|there|it|them|you|someone|somebody|anyone|anybody)\b[^.?!\d]*\b(?:at|around) $",
     re.IGNORECASE,
 )
 _ROLES = (
@@ -98,7 +99,8 @@ class Hours:
         spans = [
             (opens.minutes, closes.minutes if closes.minutes > opens.minutes else closes.minutes + 1440)
             for opens, closes in pairwise(self.edges)
-            if (opens.role, closes.role) == (OPENS, CLOSES) and not (edge.days and opens.days - edge.days == opens.days)
+            if (opens.role, closes.role) == (OPENS, CLOSES)
+            and (edge.days & opens.days or not (edge.days and opens.days))
         ]
         meant = _halves(edge)
         return not spans or any(start <= at <= end for start, end in spans for m in meant for at in (m, m + 1440))

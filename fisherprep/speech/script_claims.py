@@ -14,7 +14,7 @@ from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_val
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import DAYS, in_slot, same_time
 from fisherprep.speech.script_amounts import SENTENCE, TOTAL, cents_of, is_handed, is_priced
-from fisherprep.speech.script_compared import is_difference, wrong_comparison
+from fisherprep.speech.script_compared import wrong_comparison
 from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
 from fisherprep.speech.script_hours import Claim, as_answer, wrong_times
@@ -141,7 +141,7 @@ class Claims:
                     self._counts_item(heard, unnamed)
                     or self.prices.is_change(index, unnamed, heard)
                     or is_handed(unnamed, heard)
-                    or (is_difference(unnamed, heard) and self.prices.is_apart(index, unnamed, heard))
+                    or self.prices.is_apart(index, unnamed, heard)
                     or self.prices.is_bare_sum(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):
@@ -172,7 +172,8 @@ class Claims:
             return in_slot(int(value), self.facts.slots) or any(same_time(int(value), own) for own in known)
         if kind == DIGITS:
             return str(value) in self.facts.digits or str(value) in self.user_digits
-        return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
+        hours = {clock // 60 for clock in self.user_clocks}  # "four o'clock?" - "four it is"
+        return kind == NUMBER and (value in {0, 1} | hours or value in self.facts.numbers or value in self.user_numbers)
 
     def _counts_item(self, heard: Heard, sentence: str) -> bool:
         """Whether a small number stands before an item: "two large lattes"; the total says whether it is right."""

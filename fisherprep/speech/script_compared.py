@@ -18,6 +18,7 @@ from fisherprep.speech.script_sums import Named, named_in
 _AFTER = re.compile(r"\s*(?:dollars? |bucks )?(?:more|less|extra|cheaper|on top|difference|higher|lower)\b")
 _BEFORE = re.compile(r"\b(?:difference|differ|apart|goes up|up charge|upcharge)\b[^.?!]{0,20}$", re.IGNORECASE)
 _AGAINST = re.compile(r"\b(?:than|instead|compared|versus|difference|between|upgrade)\b", re.IGNORECASE)
+_ASKS_DIFFERENCE = re.compile(r"\bdifference\b|\bhow much (?:more|less|extra|cheaper)\b", re.IGNORECASE)
 _LESS, _MORE, _SAME = "less", "more", "same"
 _COMPARED = {
     _LESS: r"\b(?:cheaper|cheapest|(?:less|least) expensive|costs? less|less(?= than\b)|(?:is|are) less(?=\W*$))",
@@ -33,6 +34,11 @@ _FEW_WORDS = 6
 def is_difference(sentence: str, heard: Heard) -> bool:
     """Whether an amount is said to be what one thing costs more or less than another."""
     return bool(_AFTER.match(sentence[heard.end :]) or _BEFORE.search(sentence[: heard.start]))
+
+
+def asks_difference(text: str) -> bool:
+    """Whether a question wants to know by how much two prices differ."""
+    return _ASKS_DIFFERENCE.search(text) is not None
 
 
 def differences(said: str, before: Sequence[str], facts: PromptFacts) -> set[int]:
@@ -102,6 +108,9 @@ def _states_wrongly(text: str, asked: str, facts: PromptFacts) -> bool:
         return False
     way, start, end = found
     subject = named_in(_CLAUSE.split(text[:start])[-1], facts)
+    asked_of = named_in(asked, facts)
+    if way == _SAME and not subject and len(asked_of) == 2:  # "they cost the same"
+        subject = asked_of[:1]
     if len(subject) != 1 or subject[0].counts - {1}:
         return False
     objects = named_in(_CLAUSE.split(text[end:])[0], facts) or _others(asked, subject[0], facts)

@@ -19,7 +19,7 @@ from fisherprep.speech.script_amounts import (
     is_total,
     next_price,
 )
-from fisherprep.speech.script_compared import differences, is_difference
+from fisherprep.speech.script_compared import asks_difference, differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
 from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
 from fisherprep.speech.scripts import Script
@@ -43,7 +43,8 @@ _ASKS = re.compile(
 )
 _CHANGES = re.compile(
     r"\b(?:instead|actually|change|cancel|never ?mind|no|not|without|scratch|forget|rather|wait|swap|remove|take off|"
-    r"just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|coupon|included)\b|n't\b",
+    r"skip|leave out|just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|"
+    r"coupon|included)\b|n't\b",
     re.IGNORECASE,
 )
 _PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
@@ -68,7 +69,7 @@ class Prices:
         amounts = [h for h in hear(sentence) if cents_of(h, sums_up or is_priced(sentence, h)) and not self._is_time(h)]
         at = 0
         for place, heard in enumerate(amounts):
-            if is_difference(sentence, heard) and self.is_apart(index, sentence, heard):
+            if self.is_apart(index, sentence, heard):
                 continue
             alone, total = len(amounts) == 1, is_total(sentence, amounts, place)
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
@@ -97,7 +98,8 @@ class Prices:
             return []
         rest = sentence[heard.end :]
         until = next_price(rest)
-        named = named_in(sentence[at : heard.start], self.facts)
+        before = re.split(r"\bbut\b|;", sentence[at : heard.start])
+        named = named_in(before[-1], self.facts) or named_in(sentence[at : heard.start], self.facts)
         if not named and FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
@@ -190,10 +192,13 @@ class Prices:
         return bool(_CHANGE.search(sentence)) and self._is_change(index, [100 * n for n in heard.values(NUMBER)])
 
     def is_apart(self, index: int, sentence: str, heard: Heard) -> bool:
-        """Whether an amount is what two prices of what is talked about differ by."""
+        """Whether an amount is told, or asked for, as what two prices of what is talked about differ by."""
         *before, asked = ["", *(line.text for line in self.script.lines[:index])]
+        if not is_difference(sentence, heard) and not asks_difference(asked):
+            return False
         earlier = self.script.lines[index].text.partition(sentence)[0]
-        apart = differences(f"{asked} {earlier} {sentence}", before, self.facts)
+        told = sentence[: heard.end + next_price(sentence[heard.end :])]
+        apart = differences(f"{asked} {earlier} {told}", before, self.facts)
         off = _ROUGHLY_OFF if _ROUGHLY.search(sentence[: heard.start]) else 0.0
         values = [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))]
         return any(abs(value - cents) <= off * cents for value in values for cents in apart)
