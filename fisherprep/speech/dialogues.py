@@ -105,9 +105,8 @@ def _usable_scripts(manifest: Manifest, domain: Domain, checker: Checker, planne
             usable.append(script)
     if not usable and domain.grammar is None:
         first = [d.problem for d in planned.dropped[:_NAMED]]
-        files = {d.problem.place.rpartition(":")[0] for d in planned.dropped}
         raise ValueError(
-            f"{folder}: none of {len(files)} scripts can be used:\n"
+            f"{folder}: no script can be used:\n"
             + "\n".join(f"{p.place}: found {p.found!r}, expected {p.expected}; {p.fix}" for p in first)
         )
     return usable

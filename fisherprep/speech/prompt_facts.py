@@ -40,6 +40,8 @@ _GONE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _MEASURE = re.compile(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?")
+_SO_MANY = re.compile(rf"(?:{'|'.join(SMALL)}|\d+)(?: for)?")
+"""Before a price, of what was named before: "Dumplings: six for $7.00"."""
 _UNIT = re.compile(r"\s*(?:per|an?|each|/)\s*(hour|day|night|week|month|year|person|minute|visit)\b", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:in (?:that|any|this) case|just in case)\b", re.IGNORECASE)
 _CONTAINER = re.compile(rf"^.* of (?!(?:{'|'.join(SMALL)}|\d+)$)")
@@ -167,7 +169,7 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
         if sized:
             yield head or last_item, label, cents
         else:
-            named = _item(label)
+            named = "" if _SO_MANY.fullmatch(label) else _item(label)
             if not named and unit and last_item:  # "$12.00 per hour, $40.00 per day"
                 yield last_item, unit[1].lower(), cents
                 continue

@@ -20,6 +20,7 @@ _ONE_DAY = re.compile(rf"\b({_DAY})\b", re.IGNORECASE)
 _WEEK = re.compile(
     r"\b(?:every (?:single )?day|daily|all week|seven days|7 days|any day|each day|all days)\b", re.IGNORECASE
 )
+_OTHER_DAY = re.compile(r"\b(?:tomorrow|other days?|otherwise|the rest of)\b", re.IGNORECASE)
 _EXCEPT = re.compile(r"\b(?:except|but|apart from|besides)\b(?: for| on)?", re.IGNORECASE)
 _GROUPS = {"weekday": DAYS[:5], "weekend": DAYS[5:]}
 _SHUT = re.compile(r"\b(?:closed|not open|n't open|isn't open|day off|never open)\b", re.IGNORECASE)
@@ -182,7 +183,9 @@ def hours_of(sentences: list[str], asked: str = "") -> Hours:
                 continue
             week = _EXCEPT.split(clause, maxsplit=1) if _WEEK.search(clause) else []
             closed |= days_in(week[1]) if len(week) > 1 else set()
-            asked_days = days_in(asked) if re.search(r"\b(?:open|close|hours)\b", asked, re.IGNORECASE) else frozenset()
+            other_day = days_in(sentence) or _OTHER_DAY.search(sentence)
+            asks_hours = re.search(r"\b(?:open|close|hours)\b", asked, re.IGNORECASE)
+            asked_days = days_in(asked) if asks_hours and not other_day else frozenset()
             found = list(_edges(clause, days or asked_days, asked))
             edges += found
             if found or re.search(r"\b(?:open|hours|daily|here)\b", clause, re.IGNORECASE):

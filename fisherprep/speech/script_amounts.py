@@ -9,8 +9,8 @@ from fisherprep.speech.heard import MONEY, NUMBER, Heard, hear
 from fisherprep.speech.script_sums import UNITS
 
 TOTAL = re.compile(
-    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|that would be|makes?|brings it|"
-    r"owe|in all)\b",
+    r"\b(?:total|altogether|all together|together|comes? to|(?:that|you|they)(?:'ll|'d| will| would) be|makes?|"
+    r"brings it|owe|in all)\b",
     re.IGNORECASE,
 )
 SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
@@ -36,7 +36,7 @@ def is_priced(sentence: str, heard: Heard) -> bool:
     if _NUMBER_FOR.match(sentence[heard.end :]):
         return True
     before = re.search(
-        r"(?:\b(?:is|are|costs?|runs|so|plus|be at|looking at)|'re at|'s|'re) (?:only |just |about )?$",
+        r"(?:\b(?:is|are|costs?|runs|so|plus|be|be at|looking at)|'re at|'s|'re) (?:only |just |about )?$",
         sentence[: heard.start],
     )
     after = re.match(
@@ -65,6 +65,14 @@ def next_price(text: str) -> int:
             clause = _OWN_CLAUSE.search(text[: heard.start])
             return clause.start() if clause else heard.start
     return len(text)
+
+
+def own_start(sentence: str, at: int, heard: Heard) -> int:
+    """Where what belongs to an amount begins, from ``at`` on: after "seven for the dumplings, "."""
+    for other in hear(sentence):
+        if at <= other.start < heard.start and _NUMBER_FOR.match(sentence[other.end :]):
+            at = other.end + next_price(sentence[other.end :])
+    return at
 
 
 def is_alone(sentence: str, heard: Heard) -> bool:

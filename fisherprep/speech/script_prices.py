@@ -18,6 +18,7 @@ from fisherprep.speech.script_amounts import (
     is_priced,
     is_total,
     next_price,
+    own_start,
 )
 from fisherprep.speech.script_compared import asks_difference, differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
@@ -72,6 +73,7 @@ class Prices:
             if self.is_apart(index, sentence, heard):
                 continue
             alone, total = len(amounts) == 1, is_total(sentence, amounts, place)
+            at = own_start(sentence, at, heard)
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
             if place and total:  # what it sums up is no name of it
                 named = []
