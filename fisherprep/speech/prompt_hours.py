@@ -43,14 +43,12 @@ _COMES = re.compile(
 _ROLES = (
     (
         OPENS,
-        re.compile(
-            r"(?:n't|\bnot|\bnever|\bonly) open (?:up )?(?:again )?(?:until|till|before)[^.\d]{0,12}$", re.IGNORECASE
-        ),
+        re.compile(r"(?:n't|\bnot|\bnever) open (?:up )?(?:again )?(?:until|till|before)[^.\d]{0,12}$", re.IGNORECASE),
     ),
     (IS_OPEN, _STATE),
     (IS_OPEN, _COMES),
     (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
-    (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?)\b[^.\d]{0,12}$", re.IGNORECASE)),
+    (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?|'re back)\b[^.\d]{0,12}$", re.IGNORECASE)),
 )
 _CLAUSE = re.compile(r";|,\s+(?=closed|but\b|so\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
 _PART = re.compile(r"\b(?:morning|afternoon|evening|tonight|night)\b", re.IGNORECASE)

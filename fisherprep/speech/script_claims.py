@@ -160,6 +160,8 @@ class Claims:
         """Whether what may be an amount is a time, a count or digits that the prompt or the user gives."""
         if heard.text.startswith("$") or re.search(r"dollar|cent|buck", heard.text) or TOTAL.search(sentence):
             return False
+        if self.prices.is_price_alone(sentence):
+            return any(kind == DIGITS and self._is_known(kind, value) for kind, value in heard.readings)
         return any(kind != MONEY and self._is_known(kind, value) for kind, value in heard.readings if kind != NUMBER)
 
     def _given(self, heard: Heard) -> bool:

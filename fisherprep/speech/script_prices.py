@@ -49,6 +49,11 @@ _CHANGES = re.compile(
     re.IGNORECASE,
 )
 _PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
+_TIME = re.compile(
+    r"\b(?:at|from|until|till|by|between|around|before|after|open\w*|clos\w*|hours?|[ap]\.?m|o'clock|morning|afternoon|"
+    r"evening|tonight|today|tomorrow|noon|visits?|appointments?|book\w*|\w+days?)\b",
+    re.IGNORECASE,
+)
 _ROUGHLY = re.compile(r"\b(?:about|almost|around|roughly|nearly|some|like) $", re.IGNORECASE)
 _ROUGHLY_OFF = 0.2
 """How far "almost a dollar" may be from it."""
@@ -67,7 +72,11 @@ class Prices:
         """Reason, amount and what was expected, for every amount of an agent's sentence that nothing licenses."""
         sums_up = bool(TOTAL.search(sentence))
         asked = self._asked(index, earlier)
-        amounts = [h for h in hear(sentence) if cents_of(h, sums_up or is_priced(sentence, h)) and not self._is_time(h)]
+        amounts = [
+            h
+            for h in hear(sentence)
+            if cents_of(h, sums_up or is_priced(sentence, h)) and not self._is_time(sentence, h)
+        ]
         at = 0
         for place, heard in enumerate(amounts):
             if self.is_apart(index, sentence, heard):
@@ -87,10 +96,16 @@ class Prices:
                 expected = "a sum of the prompt's prices for all that was ordered"
                 yield ("wrong_total", heard, expected) if total else ("wrong_price", heard, "a price of the prompt")
 
-    def _is_time(self, heard: Heard) -> bool:
+    def _is_time(self, sentence: str, heard: Heard) -> bool:
+        if self.is_price_alone(sentence):
+            return False
         known = self.facts.clocks
         clocks = any(c in known or c + 720 in known for c in heard.values(CLOCK))
         return clocks and heard.text[0] != "$" and not set(heard.values(MONEY)) & self.facts.money
+
+    def is_price_alone(self, sentence: str) -> bool:
+        """Whether a sentence speaks of goods and of no time: its "six thirty" is money."""
+        return bool(self.facts.named(sentence)) and not _TIME.search(sentence)
 
     # -- prices of what is named -------------------------------------------------------------------------------------
 
