@@ -115,8 +115,8 @@ class Prices:
             return []
         rest = sentence[heard.end :]
         until = next_price(rest)
-        before = re.split(r"\bbut\b|;", sentence[at : heard.start])
-        named = named_in(before[-1], self.facts) or named_in(sentence[at : heard.start], self.facts)
+        clauses = re.split(r"\bbut\b|;", sentence[at : heard.start])
+        named = named_in(clauses[-1], self.facts) or named_in(sentence[at : heard.start], self.facts)
         if not named and FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
