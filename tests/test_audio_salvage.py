@@ -376,3 +376,13 @@ def test_salvage_of_any_cut_is_a_beginning_of_the_whole(name: str, cut: int) -> 
         return
     assert 0 < decoded.samples.shape[1] <= whole.shape[1]
     assert np.array_equal(decoded.samples, whole[:, : decoded.samples.shape[1]])
+
+
+def test_a_file_that_does_not_open_is_told_of_in_the_same_words_each_time():
+    """An address in memory would give the rejects other bytes in each run."""
+    told = []
+    for raw in (bytes(bytearray(b"ID3 no audio" * 50)), bytes(bytearray(b"ID3 no audio" * 50))):
+        with pytest.raises(BadInput, match="does not decode") as refusal:
+            decode_audio(raw)
+        told.append(refusal.value.found)
+    assert told[0] == told[1] and "0x" not in told[0]

@@ -527,6 +527,33 @@ def test_names_of_scripts_are_taken_from_the_pools(tmp_path):
     assert not drafted & {"North", "South", "East", "Ann"}
 
 
+def test_each_dropped_script_is_named_by_file_and_line(tmp_path):
+    file = tmp_path / "stand.yaml"
+    file.write_text(
+        "name: stand\ntables: stand\nsplit: {by: script}\n"
+        "domain: {agent_role: Seller, user_role: Buyer, scripts: told, dialogues: 3}\n"
+    )
+    (tmp_path / "told" / "train").mkdir(parents=True)
+    prompt = "Prompt: You work for North which is a stand and your name is Ann. Information: Green tea: $2.20.\n\n"
+    lines = "Buyer: A green tea, please.\nSeller: That's two PRICE, please.\n"
+    for i in range(25):
+        (tmp_path / "told" / f"{i:02d}.txt").write_text(prompt + lines.replace("PRICE", "fifty"))
+    (tmp_path / "told" / "train" / "bad.txt").write_text(f"{prompt}Nobody: Hi.\n")
+    result = CliRunner().invoke(main, ["scripts", str(file)])
+    assert result.exit_code == 1
+    assert "no script can be used:" in result.output
+    assert "told/train/bad.txt:3: found" in result.output and "told/18.txt:4: found" in result.output
+
+    (tmp_path / "told" / "right.txt").write_text(prompt + lines.replace("PRICE", "twenty"))
+    told = [line for line in CliRunner().invoke(main, ["scripts", str(file)]).stderr.splitlines() if "dropped" in line]
+    assert len(told) == 21
+    assert told[1].startswith("dropped, wrong_price: told/00.txt:4: found \"'two fifty' in: That's two fifty, please.")
+    assert told[20] == "and 6 more that were dropped: give --all to see them"
+    whole = CliRunner().invoke(main, ["scripts", str(file), "--all"])
+    assert whole.stderr.count("dropped, wrong_price: told/") == 25
+    assert plan_dialogues(load_manifest(file), 3, 0).counters["script files in use"] == 1
+
+
 def test_a_folder_of_a_split_is_that_split(tmp_path):
     runner = CliRunner()
     manifest = write_domain(tmp_path)

@@ -219,7 +219,7 @@ def test_a_bad_script_is_rejected_with_its_place_and_the_others_are_spoken(tmp_p
     summary = run(manifest, tmp_path / "work")
     assert (summary.counters["dialogues"], summary.rejects) == (4, {"bad_script": 1})
     (rejected,) = table(tmp_path / "work", "rejects").to_dict("records")
-    assert (rejected["place"], rejected["found"]) == ("s1.txt:9", "Vendor: Bye.")
+    assert (rejected["place"], rejected["found"]) == ("scripts/s1.txt:9", "Vendor: Bye.")
     assert rejected["expected"] == "'Seller: ...' or 'Buyer: ...'"
     assert "scripts/s1.txt" not in set(table(tmp_path / "work", "conversations").transcript_file)
 
@@ -246,7 +246,9 @@ def test_what_cannot_be_synthesised_at_all_is_an_error(tmp_path):
         run(empty, tmp_path / "work")
     bad = domain(tmp_path / "bad", scripts=1)
     (tmp_path / "bad/scripts/s0.txt").write_text("Hello\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"no script can be used; s0\.txt:1: found 'Hello', expected the role prompt"):
+    with pytest.raises(
+        ValueError, match=r"no script can be used:\nscripts/s0\.txt:1: found 'Hello', expected the role prompt"
+    ):
         run(bad, tmp_path / "work")
     with pytest.raises(ValueError, match="has no 'domain'"):
         run(Manifest("plain", "plain"), tmp_path / "work")

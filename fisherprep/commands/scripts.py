@@ -10,6 +10,7 @@ import click
 
 from fisherprep.commands.model_options import MODEL_OPTIONS, ModelChoice, given, model_options, refuse
 from fisherprep.commands.options import FOLDER, strict_option
+from fisherprep.commands.summary import SHOWN, print_rows, tell_dropped
 
 if TYPE_CHECKING:
     from fisherprep.manifest import Manifest
@@ -35,10 +36,11 @@ _TEMPERATURE = 0.8
     seed=None,
     seed_help="Another seed gives other dialogues, and other answers of a model.  [default: the manifest's]",
 )
+@click.option("--all", "whole", is_flag=True, help=f"Name all that was dropped, not only the first {SHOWN}.")
 @strict_option
 @click.pass_context
-def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int | None, strict: bool,
-            **options: Any) -> None:  # fmt: skip
+def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int | None, whole: bool,
+            strict: bool, **options: Any) -> None:  # fmt: skip
     """Write a domain's dialogues as text, without speaking them: to be read, corrected and used as script files.
 
     They are drafted from the domain's grammar. With --model or --server a language model writes each anew from its
@@ -63,9 +65,9 @@ def scripts(ctx: click.Context, manifest: Path, out: Path | None, dialogues: int
     seed = domain.seed if options["seed"] is None else options["seed"]
     planned = plan_dialogues(loaded, dialogues or domain.dialogues, seed)
     if choice and out:
-        _write_with_model(loaded, planned, choice, seed, out, strict)
+        _write_with_model(loaded, planned, choice, seed, out, whole, strict)
     else:
-        _write_drafts(planned, out)
+        _write_drafts(planned, out, whole)
     _refuse_dropped(planned.dropped, strict)
 
 
@@ -80,11 +82,10 @@ def _choice(ctx: click.Context, out: Path | None, options: dict[str, Any]) -> Mo
     return choice
 
 
-def _write_drafts(planned: Planned, out: Path | None) -> None:
-    from fisherprep.commands.summary import print_rows
+def _write_drafts(planned: Planned, out: Path | None, whole: bool) -> None:
     from fisherprep.speech.script_files import script_text, write_scripts
 
-    _show_dropped(planned.dropped)
+    _show_dropped(planned.dropped, whole)
     if out is None:
         for dialogue in planned.dialogues:
             click.echo(f"# {dialogue.call_id} ({dialogue.split})\n{script_text(dialogue)}")
@@ -96,15 +97,14 @@ def _write_drafts(planned: Planned, out: Path | None) -> None:
 
 
 def _write_with_model(
-    manifest: Manifest, planned: Planned, choice: ModelChoice, seed: int, out: Path, strict: bool
+    manifest: Manifest, planned: Planned, choice: ModelChoice, seed: int, out: Path, whole: bool, strict: bool
 ) -> None:
-    from fisherprep.commands.summary import print_rows
     from fisherprep.speech.script_asking import ANSWERS, write_dialogues
 
     plan = choice.plan(seed)
     connect = choice.connect(plan, out / ANSWERS / "vllm.log")
     outcome = write_dialogues(manifest, planned, plan, choice.limits(), connect, out)
-    _show_dropped([*planned.dropped, *outcome.dropped])
+    _show_dropped([*planned.dropped, *outcome.dropped], whole)
     print_rows(str(out), _rows(planned, outcome))
     if outcome.stopped:
         raise click.ClickException(
@@ -130,14 +130,10 @@ def _rows(planned: Planned, outcome: Outcome) -> list[tuple[str, str]]:
     return rows + [(f"server lost: {url}", why) for url, why in traffic.lost.items()]
 
 
-def _show_dropped(dropped: list[Dropped]) -> None:
-    """The first of each reason, with its place and text."""
-    first: dict[str, Dropped] = {}
-    for one in dropped:
-        first.setdefault(one.reason, one)
-    for reason, one in first.items():
-        p = one.problem
-        click.echo(f"dropped, {reason}: {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}", err=True)
+def _show_dropped(dropped: list[Dropped], whole: bool) -> None:
+    problems = [(d.reason, d.problem) for d in dropped]
+    told = [(reason, p.place, p.found, p.expected, p.fix) for reason, p in problems]
+    tell_dropped(told, whole, "give --all to see them")
 
 
 def _refuse_dropped(dropped: list[Dropped], strict: bool) -> None:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fisherprep.stage import StageSummary
+
+SHOWN = 20
+"""Of what was dropped, so much is told without being asked for."""
 
 
 def report(work: Path, summary: StageSummary, strict: bool) -> None:
@@ -38,6 +43,21 @@ def refuse_rejects(work: Path, summary: StageSummary, strict: bool) -> None:
         raise click.ClickException(
             f"{sum(summary.rejects.values())} rejects (--strict); for each place and reason see {work / 'rejects'}"
         )
+
+
+def tell_dropped(problems: Sequence[tuple[str, str, str, str, str]], whole: bool, further: str) -> None:
+    """Reason, place, found, expected and fix of what was dropped, so that whoever wrote it can mend it.
+
+    Args:
+        problems: in the order in which they are told.
+        whole: all of them, not only the first `SHOWN`.
+        further: how to see the others.
+    """
+    shown = problems if whole else problems[:SHOWN]
+    for reason, place, found, expected, fix in shown:
+        click.echo(f"dropped, {reason}: {place}: found {found!r}, expected {expected}; {fix}", err=True)
+    if more := len(problems) - len(shown):
+        click.echo(f"and {more:,} more that were dropped: {further}", err=True)
 
 
 def print_rows(title: str, rows: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ from fisherprep.commands.options import (
     strict_option,
     workers_option,
 )
-from fisherprep.commands.summary import report
+from fisherprep.commands.summary import report, tell_dropped
 from fisherprep.domain import SpeechChoice
 from fisherprep.manifest import Manifest, load_manifest
 
@@ -79,10 +79,20 @@ def synthesize(
     sound = Sound(_speech(domain, tts, voices, tts_model), timing, PRESETS[conditions] if conditions else None)
     where = shard_engine(ray_cluster(engine, ray_address, workers), workers, target)
     summary = run(domain, target, dialogues, seed, where, sound)
+    _tell_rejects(target)
     report(target, summary, strict)
     if not summary.rows["conversations"]:
         reasons = ", ".join(f"{reason} ({n:,})" for reason, n in sorted(summary.rejects.items()))
         raise click.ClickException(f"no dialogue was spoken; rejected: {reasons}; for each see {target / 'rejects'}")
+
+
+def _tell_rejects(target: Path) -> None:
+    """Scripts and drafts that were not used, by file, line and reason."""
+    from fisherprep.workfolder import WorkFolder
+
+    rows = [row for row in WorkFolder.open(target).read("rejects").to_pylist() if row["stage"] == "synthesize"]
+    told = [(row["reason"], row["place"], row["found"], row["expected"], row["fix"]) for row in rows]
+    tell_dropped(told, False, f"see {target / 'rejects'}, or `fisherprep scripts --all`")
 
 
 def _speech(manifest: Manifest, tts: str | None, voices: tuple[str, ...], model: str | None) -> SpeechChoice | None:

@@ -84,7 +84,8 @@ def _read(raw: bytes, kind: str) -> tuple[NDArray[np.int16], int, str, str | Non
     try:
         file = _reader()(io.BytesIO(raw))
     except Exception as err:  # soundfile raises its own errors, and numpy's and Python's for damaged headers
-        found = f"{kind.upper()} that does not decode ({err})"
+        why = getattr(err, "error_string", err)  # without the address of what was opened, another in each run
+        found = f"{kind.upper()} that does not decode ({why})"
         raise BadInput("corrupt_audio", found, "a whole file", FIX_COPY) from err
     with file:
         check_rate(file.samplerate)

@@ -10,6 +10,7 @@ The first N dialogues do not depend on how many are asked for.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from fisherprep.domain import MAX_DIALOGUES, Domain
 from fisherprep.manifest import Manifest
@@ -22,6 +23,8 @@ from fisherprep.splits import assign_splits
 from fisherprep.workfolder import check_id
 
 _SCRIPTS_BESIDE_GRAMMAR = 0.1
+_NAMED = 20
+"""Where no script can be used, so many of their violations are named."""
 
 
 def plan_dialogues(manifest: Manifest, count: int, seed: int) -> Planned:
@@ -91,24 +94,28 @@ def _split_at(place: int, manifest: Manifest) -> str:
 def _usable_scripts(manifest: Manifest, domain: Domain, checker: Checker, planned: Planned) -> list[Script]:
     folder = beside(manifest, domain.scripts or "")
     scripts, problems = read_scripts(folder, (domain.agent_role, domain.user_role))
-    planned.dropped += [Dropped(None, "bad_script", problem) for problem in problems]
+    places = [replace(problem, place=f"{domain.scripts}/{problem.place}") for problem in problems]
+    planned.dropped += [Dropped(None, "bad_script", problem) for problem in places]
     usable = []
     for script in scripts:
         report = checker.check(script, (script.prompt,))
         planned.counters.update(report.unchecked)
-        planned.dropped += [dropped_for(None, f"{script.file}", v) for v in report.violations]
+        planned.dropped += [dropped_for(None, f"{domain.scripts}/{script.file}", v) for v in report.violations]
         if not report.violations:
             usable.append(script)
     if not usable and domain.grammar is None:
-        p = planned.dropped[0].problem
+        first = [d.problem for d in planned.dropped[:_NAMED]]
         raise ValueError(
-            f"{folder}: no script can be used; {p.place}: found {p.found!r}, expected {p.expected}; {p.fix}"
+            f"{folder}: no script can be used:\n"
+            + "\n".join(f"{p.place}: found {p.found!r}, expected {p.expected}; {p.fix}" for p in first)
         )
     return usable
 
 
 def _add_scripts(manifest: Manifest, domain: Domain, scripts: list[Script], ids: list[str], planned: Planned) -> None:
     chosen = {call_id: scripts[index % len(scripts)] for index, call_id in enumerate(ids)}
+    if chosen:
+        planned.counters["script files in use"] = len({script.file for script in chosen.values()})
     rule = manifest.split
     if rule.by == "facts":
         found = split_scripts(scripts, rule)

@@ -25,7 +25,11 @@ _DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "
 _ALWAYS_CLOCK = {"at", "until", "till"}
 _BEFORE_CLOCK = {"from", "to", "by", "before", "after", "since", "around"}
 _AFTER_CLOCK = {"in", "on", "to", "every", "today", "tomorrow", "tonight", "sharp", "and", "or", "this", "monday",
-                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till"}  # fmt: skip
+                "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "until", "till", "is",
+                "if", "but", "so", "then", "please"}  # fmt: skip
+_DOLLARS = {"dollar", "dollars", "buck", "bucks"}
+_AFTER_CENTS = {"back", "change", "please", "altogether", "more", "less", "extra", "each"}
+_SUITS = {"work", "works", "suit", "suits"}
 _PARTS = {"morning": "a", "afternoon": "p", "evening": "p"}
 _OPENING = {"open", "opens", "opened", "close", "closes", "closed", "until", "till"}
 
@@ -78,6 +82,8 @@ def _number_at(tokens: list[_Token], i: int) -> tuple[int, list[tuple[str, int |
         return i + 1, [(CLOCK, 720 if text == "noon" else 0)]
     if text in _ORDINALS or (text[0].isdigit() and text[-1].isalpha()):
         return i + 1, [(NUMBER, _ORDINALS.get(text) or int(text[:-2]))]
+    if text == "a" and _word(tokens, i + 1) in _DOLLARS:
+        return _with_cents(tokens, i + 2, 100)
     if (run := _digit_run(tokens, i)) - i >= 3:
         return run, _run_readings(tokens, i, run)
     after, value = _cardinal(tokens, i)
@@ -105,7 +111,7 @@ def _run_readings(tokens: list[_Token], i: int, end: int) -> list[tuple[str, int
 
 def _with_unit(tokens: list[_Token], i: int, after: int, value: int) -> tuple[int, list[tuple[str, int | str]]]:
     following = _word(tokens, after)
-    if following in ("dollar", "dollars", "bucks"):
+    if following in _DOLLARS:
         return _with_cents(tokens, after + 1, value * 100)
     if following in ("cent", "cents"):
         return after + 1, [(MONEY, value)]
@@ -126,9 +132,23 @@ def _with_unit(tokens: list[_Token], i: int, after: int, value: int) -> tuple[in
         readings.append((DIGITS, tokens[i].text))
     before = _word(tokens, i - 1) if i else ""
     near = before in _BEFORE_CLOCK and (not following.isalpha() or following in _AFTER_CLOCK)
-    if 1 <= value <= 12 and (near or before in _ALWAYS_CLOCK):
+    if 1 <= value <= 12 and (near or before in _ALWAYS_CLOCK or _in_clock_range(tokens, i, after)):
         readings = [(CLOCK, value * 60 % 720)]
+    elif 1 <= value <= 12 and following in _SUITS:
+        readings.append((CLOCK, value * 60 % 720))
     return after, readings
+
+
+def _in_clock_range(tokens: list[_Token], i: int, after: int) -> bool:
+    """Whether the number of tokens ``i`` to ``after`` is an end of "nine to six", "between eight and seven"."""
+    if _word(tokens, i - 1) == "and" and _word(tokens, i - 3) == "between":
+        return not _word(tokens, after).isalpha()
+    joint = {"and"} if _word(tokens, i - 1) == "between" else {"to", "till", "until"}
+    if _word(tokens, after) not in joint:
+        return False
+    end, value = _cardinal(tokens, after + 1)
+    following = _word(tokens, end)
+    return value is not None and value <= 12 and (not following.isalpha() or following in _AFTER_CLOCK)
 
 
 def _pair(tokens: list[_Token], i: int, end: int, first: int, second: int) -> tuple[int, list[tuple[str, int | str]]]:
@@ -136,6 +156,8 @@ def _pair(tokens: list[_Token], i: int, end: int, first: int, second: int) -> tu
     if first <= 12 and second < 60 and re.fullmatch(r"[ap]\.?m\.?", _word(tokens, end)):
         return _with_half(tokens, end, first * 60 + second)
     readings: list[tuple[str, int | str]] = [(MONEY, 100 * first + second), (NUMBER, 100 * first + second)]
+    if first == 1 and _word(tokens, i - 2) in ("the", "a", "an", "that", "this"):  # "the full one ninety-five"
+        readings.append((NUMBER, second))
     if first <= 12 and second < 60:
         clock: tuple[str, int | str] = (CLOCK, (first * 60 + second) % 720)
         opening = any(token.text in _OPENING for token in tokens[max(0, i - 3) : i])
@@ -148,6 +170,10 @@ def _with_cents(tokens: list[_Token], i: int, cents: int) -> tuple[int, list[tup
     after, value = _cardinal(tokens, at) if at < len(tokens) else (at, None)
     if value is not None and _word(tokens, after) in ("cent", "cents"):
         return after + 1, [(MONEY, cents + value)]
+    following = _word(tokens, after)
+    ends = not following.isalpha() or following in _AFTER_CENTS
+    if at == i and value is not None and (10 <= value <= 99 or (0 < value < 10 and ends)) and following not in _DOLLARS:
+        return after, [(MONEY, cents + value)]  # "a dollar seventy-five", "a dollar five back"
     return i, [(MONEY, cents)]
 
 

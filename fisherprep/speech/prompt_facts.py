@@ -10,8 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from fisherprep.numbers import SMALL
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
-from fisherprep.speech.prompt_hours import Hours, hours_of
+from fisherprep.speech.prompt_hours import Hours, Slot, hours_of, slots_of
+from fisherprep.speech.script_words import LOOKS
 from fisherprep.speech.scripts import SERVICE_FORM
 from fisherprep.speech.spoken import plural
 
@@ -37,8 +39,13 @@ _GONE_BEFORE = re.compile(
     r"^(?P<items>[^.:$]+?)\s+(?:is|are)\s+(?:all\s+)?(?:sold out|out of stock|not available|unavailable|out today)",
     re.IGNORECASE,
 )
+_MEASURE = re.compile(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?")
+_SO_MANY = re.compile(rf"(?:{'|'.join(SMALL)}|\d+)(?: for)?")
+"""Before a price, of what was named before: "Dumplings: six for $7.00"."""
 _UNIT = re.compile(r"\s*(?:per|an?|each|/)\s*(hour|day|night|week|month|year|person|minute|visit)\b", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:in (?:that|any|this) case|just in case)\b", re.IGNORECASE)
+_CONTAINER = re.compile(rf"^.* of (?!(?:{'|'.join(SMALL)}|\d+)$)")
+"""Of a slice of lemon cake, the cake counts; a box of six is a box."""
 _TOO_SHORT = frozenset({"coffee", "milk", "drink", "city", "plan", "visit", "half", "extra", "large", "small", "basic"})
 """Words that mean more than the one item of a menu that has them."""
 _WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
@@ -63,6 +70,8 @@ class PromptFacts:
     words: frozenset[str]
     """in lower case, plurals and singulars alike"""
     hours: Hours
+    slots: tuple[Slot, ...]
+    """free times of appointments"""
     nicknames: dict[str, str]
     """a word -> the one item that it may mean: "muffin" where only blueberry muffins are offered"""
 
@@ -111,6 +120,7 @@ def prompt_facts(prompt: str, sizes: Iterable[str] = ()) -> PromptFacts:
         frozenset(str(v) for v in readings[DIGITS]),
         vocabulary(prompt),
         hours_of(_sentences(prompt)),
+        slots_of(_sentences(prompt)),
         _nicknames(offers),
     )
 
@@ -119,9 +129,9 @@ def _nicknames(offers: Iterable[str]) -> dict[str, str]:
     """Heads of names, and their first words, that only one item has."""
     found: dict[str, set[str]] = {}
     for item in offers:
-        words = re.split(r" with | \(", re.sub(r"^.* of ", "", item))[0].split()
+        words = re.split(r" with | of | \(", _CONTAINER.sub("", item))[0].split()
         for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
-            if len(word) > 3 and word.isalpha() and word not in _TOO_SHORT:
+            if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT | LOOKS:
                 found.setdefault(word, set()).add(item)
     return {word: items.pop() for word, items in found.items() if len(items) == 1 and word not in offers}
 
@@ -140,6 +150,7 @@ def _sentences(prompt: str) -> list[str]:
 def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterator[tuple[str, str, int]]:
     """Item, size and cents of each price of a sentence."""
     head, last_item, at = "", "", 0
+    sized = False  # "basic $60.00, full $95.00": beside a size, a word is a size
     for match in _AMOUNT.finditer(sentence):
         before = sentence[at : match.start()]
         at = match.end()
@@ -154,10 +165,11 @@ def _offers(sentence: str, sizes: frozenset[str], discounts: set[int]) -> Iterat
         if colon:
             head = _item(left.rpartition(":")[2].partition(",")[0])
         label = _LEAD.sub("", re.split(r"[,;]|\band\b", right if colon else before)[-1].strip(" :,;")).lower()
-        if label in sizes or re.fullmatch(r"\d+ ?-?(?:ounce|oz|inch|liter|minute|hour|month)s?", label):
+        sized = label in sizes or _MEASURE.fullmatch(label) is not None or (sized and label.isalpha())
+        if sized:
             yield head or last_item, label, cents
         else:
-            named = _item(label)
+            named = "" if _SO_MANY.fullmatch(label) else _item(label)
             if not named and unit and last_item:  # "$12.00 per hour, $40.00 per day"
                 yield last_item, unit[1].lower(), cents
                 continue

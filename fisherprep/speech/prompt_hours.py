@@ -6,19 +6,21 @@ Legend: minutes from midnight; a time said without its half of the day is below 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fisherprep.speech.heard import CLOCK, Heard, hear
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-OPENS, CLOSES = "opens", "closes"
+OPENS, CLOSES, IS_OPEN = "opens", "closes", "is open"
 _DAY = rf"(?:{'|'.join(DAYS)})s?"
 _RANGE = re.compile(rf"({_DAY})\s*(?:to|through|thru|until|till|-|\u2013)\s*({_DAY})", re.IGNORECASE)
 _ONE_DAY = re.compile(rf"\b({_DAY})\b", re.IGNORECASE)
 _WEEK = re.compile(
     r"\b(?:every (?:single )?day|daily|all week|seven days|7 days|any day|each day|all days)\b", re.IGNORECASE
 )
+_OTHER_DAY = re.compile(r"\b(?:tomorrow|other days?|otherwise|the rest of)\b", re.IGNORECASE)
 _EXCEPT = re.compile(r"\b(?:except|but|apart from|besides)\b(?: for| on)?", re.IGNORECASE)
 _GROUPS = {"weekday": DAYS[:5], "weekend": DAYS[5:]}
 _SHUT = re.compile(r"\b(?:closed|not open|n't open|isn't open|day off|never open)\b", re.IGNORECASE)
@@ -27,11 +29,36 @@ _BETWEEN = re.compile(
     r"and we close at|and close at|and)\s*",
     re.IGNORECASE,
 )
-_ROLES = (
-    (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
-    (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?)\b[^.\d]{0,12}$", re.IGNORECASE)),
+_STATE = re.compile(
+    r"(?:\b(?:are|be|is|you|anybody|somebody|anyone|someone)|'re) (?:still |already |all )?(?:open|here|there|around) "
+    r"(?:at|by|around) (?:about )?$",
+    re.IGNORECASE,
 )
-_CLAUSE = re.compile(r";|,\s+(?=closed|but\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
+_COMES = re.compile(
+    r"\bcome\b[^.?!\d]*\b(?:at|around) $|"
+    r"\b(?:stop|drop|swing|pick|bring|leave|get|reach|call|find)\b[^.?!\d]*"
+    r"\b(?:by|in|over|off|up|here|there|it|them|you|someone|somebody|anyone|anybody)\b[^.?!\d]*\b(?:at|around) $",
+    re.IGNORECASE,
+)
+_ROLES = (
+    (
+        OPENS,
+        re.compile(r"(?:n't|\bnot|\bnever) open (?:up )?(?:again )?(?:until|till|before)[^.\d]{0,12}$", re.IGNORECASE),
+    ),
+    (IS_OPEN, _STATE),
+    (IS_OPEN, _COMES),
+    (CLOSES, re.compile(r"\b(?:clos\w*|until|till|'til|shuts?|through|ends?)\b[^.\d]{0,12}$", re.IGNORECASE)),
+    (OPENS, re.compile(r"\b(?:open(?:s|ing)?|starts?|from|begins?|'re back)\b[^.\d]{0,12}$", re.IGNORECASE)),
+)
+_CLAUSE = re.compile(r";|,\s+(?=closed|but\b|so\b|on\b|and on\b)|(?<!day)(?<!days)\s+but\s+", re.IGNORECASE)
+_PART = re.compile(r"\b(?:morning|afternoon|evening|tonight|night)\b", re.IGNORECASE)
+_ENDS = {"morning": 720, "afternoon": 1080, "evening": 1320}
+"""When a part of the day is over, at the latest."""
+_FROM = re.compile(rf"\b(\w+) ({'|'.join(_ENDS)}) from (\d[\d:]*\s*[ap]\.?m\b)", re.IGNORECASE)
+SLOTS = re.compile(
+    r"\b(?:free|available|open) (?:slots?|appointments?|times?|visits?|spots?)\b|\bslots?:|\bappointments?:",
+    re.IGNORECASE,
+)
 _HALF = re.compile(r"[ap]\.?m\b|in the (?:morning|afternoon|evening)", re.IGNORECASE)
 
 
@@ -44,6 +71,8 @@ class Edge:
     days: frozenset[str]
     """empty: whatever the day"""
     heard: Heard
+    part: str = ""
+    """morning, tonight ...: what else says which half of the day it is"""
 
 
 @dataclass(frozen=True)
@@ -56,11 +85,38 @@ class Hours:
 
     def fits(self, edge: Edge) -> bool:
         """Whether a claim is one of these; where nothing is known of its role or day, it is."""
+        if edge.role == IS_OPEN:
+            return self._is_open(edge)
         same = [own for own in self.edges if own.role == edge.role]
         for_day = [own for own in same if not own.days or not edge.days or edge.days & own.days]
         if not same or (not for_day and not any(edge.days & own.days for own in same)):
             return not same
         return any(same_time(edge.minutes, own.minutes, edge.heard.text) for own in for_day)
+
+    def _is_open(self, edge: Edge) -> bool:
+        """Whether a time lies within the hours, or at an end of them, in a half of the day that it may mean."""
+        spans = [
+            (opens.minutes, closes.minutes if closes.minutes > opens.minutes else closes.minutes + 1440)
+            for opens, closes in pairwise(self.edges)
+            if (opens.role, closes.role) == (OPENS, CLOSES)
+            and (edge.days & opens.days or not (edge.days and opens.days))
+        ]
+        meant = _halves(edge)
+        return not spans or any(start <= at <= end for start, end in spans for m in meant for at in (m, m + 1440))
+
+
+def _halves(edge: Edge) -> list[int]:
+    """The times of day that an edge may mean."""
+    if edge.minutes >= 720 or _HALF.search(edge.heard.text) or edge.heard.text in ("noon", "midnight"):
+        return [edge.minutes]
+    if not edge.part:
+        return [edge.minutes, edge.minutes + 720]
+    return [edge.minutes + (0 if edge.part.lower() == "morning" else 720)]
+
+
+def in_slot(claimed: int, slots: Iterable[Slot]) -> bool:
+    """Whether a claimed time lies in free time that the prompt gives."""
+    return any(slot.start <= at <= slot.end for slot in slots for at in (claimed, claimed + 720 * (claimed < 720)))
 
 
 def same_time(claimed: int, known: int, said: str = "") -> bool:
@@ -80,6 +136,26 @@ def days_in(text: str) -> frozenset[str]:
     for word, days in _GROUPS.items():
         found |= set(days) if re.search(rf"\b{word}s?\b", parts[0], re.IGNORECASE) else set()
     return frozenset(found - (days_in(parts[1]) if len(parts) > 1 else frozenset()))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A free time: minutes from midnight."""
+
+    days: frozenset[str]
+    start: int
+    end: int
+
+
+def slots_of(sentences: list[str]) -> tuple[Slot, ...]:
+    """The free times that a prompt gives by their beginning ("Saturday morning from 9 am"), to the end of that part."""
+    found = []
+    for sentence in sentences:
+        if SLOTS.search(sentence):
+            for day, part, start in _FROM.findall(sentence):
+                begins = hear(start)[0].values(CLOCK)
+                found += [Slot(days_in(day), begin, max(begin, _ENDS[part.lower()])) for begin in begins]
+    return tuple(found)
 
 
 def clauses(sentence: str) -> list[str]:
@@ -105,7 +181,9 @@ def hours_of(sentences: list[str], asked: str = "") -> Hours:
                 continue
             week = _EXCEPT.split(clause, maxsplit=1) if _WEEK.search(clause) else []
             closed |= days_in(week[1]) if len(week) > 1 else set()
-            asked_days = days_in(asked) if re.search(r"\b(?:open|close|hours)\b", asked, re.IGNORECASE) else frozenset()
+            other_day = days_in(sentence) or _OTHER_DAY.search(sentence)
+            asks_hours = re.search(r"\b(?:open|close|hours)\b", asked, re.IGNORECASE)
+            asked_days = days_in(asked) if asks_hours and not other_day else frozenset()
             found = list(_edges(clause, days or asked_days, asked))
             edges += found
             if found or re.search(r"\b(?:open|hours|daily|here)\b", clause, re.IGNORECASE):
@@ -121,14 +199,23 @@ def _edges(clause: str, days: frozenset[str], asked: str) -> Iterator[Edge]:
     own = days
     for i, heard in enumerate(times):
         after = times[i + 1] if i + 1 < len(times) else None
-        begins = after is not None and _BETWEEN.fullmatch(clause[heard.end : after.start]) is not None
-        ends = i > 0 and _BETWEEN.fullmatch(clause[times[i - 1].end : heard.start]) is not None
+        begins = after is not None and _is_between(clause, heard, after)
+        ends = i > 0 and _is_between(clause, times[i - 1], heard)
         if not ends:  # "Monday to Friday 8 am to 5 pm, Saturday 9 am to 1 pm"
             own = days_in(clause[at : heard.start]) or days
+        role = OPENS if begins else CLOSES if ends else _role(clause[at : heard.start], clause, asked)
         at = heard.end
-        role = OPENS if begins else CLOSES if ends else _role(clause[: heard.start], clause, asked)
         if role:
-            yield Edge(role, heard.values(CLOCK)[0], own, heard)
+            part = _PART.search(clause)
+            yield Edge(role, heard.values(CLOCK)[0], own, heard, part[0] if part else "")
+
+
+def _is_between(clause: str, first: Heard, second: Heard) -> bool:
+    """Whether two times are the ends of one: "nine to six", "between nine and six"; not "at nine and at six"."""
+    joint = clause[first.end : second.start]
+    if joint.strip() == "and":
+        return re.search(r"\b(?:between|from|open)\s*$", clause[: first.start], re.IGNORECASE) is not None
+    return _BETWEEN.fullmatch(joint) is not None
 
 
 def _role(before: str, whole: str, asked: str) -> str | None:

@@ -7,56 +7,29 @@ money that is paid; no price, no hours and no goods. A "yes" to the user's quest
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
-from fisherprep.speech.prompt_hours import same_time
+from fisherprep.speech.prompt_hours import DAYS, in_slot, same_time
+from fisherprep.speech.script_amounts import SENTENCE, TOTAL, cents_of, is_handed, is_priced
+from fisherprep.speech.script_compared import wrong_comparison
+from fisherprep.speech.script_discounts import invented_discounts
 from fisherprep.speech.script_goods import Phrase, agrees, is_given, refuses, sold_by_agent, wanted_by_user
-from fisherprep.speech.script_hours import Claim, wrong_times
-from fisherprep.speech.script_prices import SENTENCE, TOTAL, Prices, cents_of, is_priced
+from fisherprep.speech.script_hours import Claim, as_answer, wrong_times
+from fisherprep.speech.script_prices import Prices
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
 _OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy]ou're speaking with)\s+([A-Z][a-z]+)")
 _CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+)*)")
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
-_DISCOUNTS = (
-    ("half price", re.compile(r"\bhalf[ -](?:off|price)\b|\bfifty percent\b", re.IGNORECASE),
-     r"\bhalf\b|\b50 ?(?:%|percent)"),
-    ("percent", re.compile(r"\bpercent\b|%", re.IGNORECASE), r"%|\bpercent\b"),
-    ("discount", re.compile(r"\bdiscount|\bon sale\b|\bspecial (?:price|deal|offer)\b|\bcoupon|"
-                            r"\bdollars? off\b", re.IGNORECASE),
-     r"discount|\bsale\b|\bspecial\b|%|\boff\b|coupon|half"),
-    ("two for one", re.compile(r"\b(?:buy (?:one|two|1|2|an?)\b.*\bget|two for one|2 for 1|bogo|"
-                               r"second one)\b.*", re.IGNORECASE),
-     r"\bget\b|for one|\bsecond\b|free"),
-    ("free", re.compile(
-        r"\b(?:for free|free of charge|no (?:extra )?charge|on the house|complimentary|at no cost|on us|"
-        r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
-        r"for you|of (?!charge)))|"
-        r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
-        re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0(?:\.00)?(?![.\d])|no cost|come with|"
-                        r"comes with|warranty"),
-)  # fmt: skip
-"""What is claimed, how it is said, and what a prompt that gives it holds."""
-_DOLLARS_AND = re.compile(
-    r"(\w+) dollars? ((?:ten|\w+teen|eleven|twelve|(?:twen|thir|for|fif|six|seven|eigh|"
-    r"nine)ty)\b)(?![\w-]* (?:dollar|cent|more))",
-    re.IGNORECASE,
-)
-"""An amount whose cents follow the word dollar: "a dollar seventy-five"."""
-_REMEDY = re.compile(r"\b(?:wrong|again|mistake|apolog\w*|complain\w*|replace\w*)\b", re.IGNORECASE)
-"""What a prompt gives for free when something went wrong."""
+_TALK = 4
+"""Lines before one that say what its discount is on."""
+_OR_TWO = re.compile(r"\b(?P<one>an?|one|the)(?P<of> \w+) or (?:two|so)\b", re.IGNORECASE)
+"""Counts nothing: "a minute or two"."""
 _LONG = re.compile(r"\b(?:an?|one|full|whole|entire) (?:full |whole |entire )?(year|month|week)\b", re.IGNORECASE)
-
-_COMMON = frozenset(
-    """
-    free half price charge with this that your they from have when extra percent today will then discount about off all
-    each every
-    """.split()  # noqa: SIM905
-)
 
 
 def says_total(text: str) -> bool:
@@ -75,9 +48,10 @@ class Violation:
     fix: str
 
 
-def _stems(text: str) -> set[str]:
-    """The beginnings of a text's words, without the commonest."""
-    return {w[:5] for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 3 and w not in _COMMON}
+def _digits(text: str) -> Iterator[str]:
+    """Digits in the order in which they are read out, in however many groups."""
+    for heard in hear(text):
+        yield from (str(value) for kind, value in heard.readings if kind == DIGITS)
 
 
 def short(text: str) -> str:
@@ -101,7 +75,7 @@ class Claims:
         users = [line.text for line in script.lines if line.role != agent]
         self.user_clocks = all_values(users, CLOCK)
         self.user_numbers = all_values(users, NUMBER)
-        self.user_digits = {str(v) for u in users for h in hear(u) for k, v in h.readings if k == DIGITS}
+        self.user_digits = " ".join(["".join(_digits(u)) for u in users])
         self.user_words = vocabulary(" ".join(users))
         self.found: list[Violation] = []
 
@@ -114,6 +88,7 @@ class Claims:
                 self._check_names(line)
                 if self.facts.name:  # nothing is sold, and nothing open, outside of a service prompt
                     self._check_hours(index, line)
+                    self._check_comparisons(index, line)
                     self._check_discounts(index, line)
                     self._check_known_goods(line)
                     self._check_goods(index, line)
@@ -151,10 +126,11 @@ class Claims:
             self._add("wrong_total", line, told, f"${cents / 100:.2f}", "add up the prompt's prices")
 
     def _check_amounts(self, index: int, line: ScriptLine) -> None:
-        earlier = ""
+        earlier, asked = "", self._before(index)
         for sentence in SENTENCE.split(line.text):
-            unnamed = sentence.replace(self.facts.company, "us") if self.facts.company else sentence
-            unnamed = _DOLLARS_AND.sub(r"\1 \2", re.sub(r"\ba (?=dollar|buck)", "one ", unnamed))
+            told = as_answer(sentence, asked)
+            unnamed = told.replace(self.facts.company, "us") if self.facts.company else told
+            unnamed = _OR_TWO.sub(r"\g<one>\g<of>", unnamed)
             for reason, heard, expected in self.prices.wrong(index, unnamed, earlier):
                 if not self._given_otherwise(heard, unnamed):
                     self._add(reason, line, f"{heard.text!r} in: {sentence}", expected)
@@ -164,6 +140,9 @@ class Claims:
                 if (
                     self._counts_item(heard, unnamed)
                     or self.prices.is_change(index, unnamed, heard)
+                    or is_handed(unnamed, heard)
+                    or self.prices.is_apart(index, unnamed, heard)
+                    or self.prices.is_bare_sum(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):
                     continue
@@ -181,6 +160,8 @@ class Claims:
         """Whether what may be an amount is a time, a count or digits that the prompt or the user gives."""
         if heard.text.startswith("$") or re.search(r"dollar|cent|buck", heard.text) or TOTAL.search(sentence):
             return False
+        if self.prices.is_price_alone(sentence):
+            return any(kind == DIGITS and self._is_known(kind, value) for kind, value in heard.readings)
         return any(kind != MONEY and self._is_known(kind, value) for kind, value in heard.readings if kind != NUMBER)
 
     def _given(self, heard: Heard) -> bool:
@@ -189,10 +170,12 @@ class Claims:
 
     def _is_known(self, kind: str, value: int | str) -> bool:
         if kind == CLOCK:
-            return any(same_time(int(value), known) for known in self.facts.clocks | self.user_clocks)
+            known = self.facts.clocks | self.user_clocks
+            return in_slot(int(value), self.facts.slots) or any(same_time(int(value), own) for own in known)
         if kind == DIGITS:
             return str(value) in self.facts.digits or str(value) in self.user_digits
-        return kind == NUMBER and (value in (0, 1) or value in self.facts.numbers or value in self.user_numbers)
+        hours = {clock // 60 for clock in self.user_clocks}  # "four o'clock?" - "four it is"
+        return kind == NUMBER and (value in {0, 1} | hours or value in self.facts.numbers or value in self.user_numbers)
 
     def _counts_item(self, heard: Heard, sentence: str) -> bool:
         """Whether a small number stands before an item: "two large lattes"; the total says whether it is right."""
@@ -212,10 +195,10 @@ class Claims:
         for match in _OWN_NAME.finditer(line.text):
             if own and match[1].lower() not in own:
                 self._add("wrong_name", line, line.text, f"the agent's name, {self.facts.name}")
-        days = self.facts.hours.open_days | self.facts.hours.closed_days
+        days = DAYS if self.facts.hours.open_days | self.facts.hours.closed_days else ()  # which: the hours' checks
         for match in _CAPITAL.finditer(line.text):
             word = match[1].lower().removesuffix("'s")
-            given = {word, word.removesuffix("s")} & days
+            given = word.removesuffix("s") in days
             if word not in _ALWAYS and word not in self.facts.words and word not in self.user_words and not given:
                 self._add(
                     "invented_name", line, f"{match[1]!r} in: {line.text}", "names that the prompt or the user gives"
@@ -225,23 +208,20 @@ class Claims:
         asked = self._before(index)
         agreed = bool(asked) and agrees(line.text) and line.kind != "backchannel"
         for number, sentence in enumerate(SENTENCE.split(line.text)):
-            claim = Claim(sentence, asked, agreed and number == 0)
+            claim = Claim(as_answer(sentence, asked), asked, agreed and number == 0)
             for found, expected in wrong_times(claim, self.facts):
                 self._add("invented_time", line, f"{found!r} in: {sentence}", expected)
 
+    def _check_comparisons(self, index: int, line: ScriptLine) -> None:
+        asked = self._before(index)
+        for number, sentence in enumerate(SENTENCE.split(line.text)):
+            if wrong_comparison(sentence, number == 0, asked, self.facts):
+                self._add("wrong_price", line, sentence, "what the prompt's prices say, held against each other")
+
     def _check_discounts(self, index: int, line: ScriptLine) -> None:
-        """A discount, and what it is on, is the prompt's."""
-        said_so_far = " ".join(li.text for li in self.script.lines[max(0, index - 4) : index + 1])
-        talk, sorry = _stems(said_so_far), re.search(r"sorry|apolog|mistake|our fault", said_so_far, re.IGNORECASE)
-        for sentence in SENTENCE.split(line.text):
-            if refuses(sentence):
-                continue
-            for what, said, given in _DISCOUNTS:
-                if not said.search(sentence):
-                    continue
-                sources = [s for s in self.facts.sentences if re.search(given, s, re.IGNORECASE)]
-                if not any(_stems(source) & talk or (_REMEDY.search(source) and sorry) for source in sources):
-                    self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
+        said = [li.text for li in self.script.lines[max(0, index - _TALK) : index + 1]]
+        for what, sentence in invented_discounts(SENTENCE.split(line.text), " ".join(said), self.facts):
+            self._add("invented_discount", line, f"{what}, in: {sentence}", "a discount that the prompt gives")
 
     # -- goods -------------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ _END = frozenset(
     we've that's it's there's how what where why maybe thanks thank sorry yes yeah okay altogether together
     total until before after while though without the a an your our actually again first anyway later soon
     around under anywhere somewhere comes costs cost goes works left available included sounds looks should may
-    might must still just back
+    might must still just back come run make
     """.split()  # noqa: SIM905
 )
 """What ends a noun phrase."""
@@ -103,7 +103,7 @@ def sold_by_agent(sentence: str) -> Iterator[Phrase]:
     amounts = [h for h in hear(sentence) if h.values(MONEY)]
     for heard in amounts:
         if subject := _PRICE_OF.search(low[: heard.start]):
-            words = _WORD.findall(subject[1])[-4:]
+            words = _subject(_WORD.findall(subject[1])[-4:])
             found = _phrase(words, False)
             if found and (len(found) == 1 or _DETERMINER.match(words[0])):
                 yield Phrase(found, True)
@@ -115,6 +115,12 @@ def sold_by_agent(sentence: str) -> Iterator[Phrase]:
     if amounts or _COMING.search(low) or re.search(r"\bso\b|that's", low):
         for match in _CONFIRMS.finditer(low):
             yield from _listed(low[match.end() :], _COUNTED, False)
+
+
+def _subject(words: list[str]) -> list[str]:
+    """What has a price, up to what is said of it: "the router by itself is ..."."""
+    ends = [i for i, word in enumerate(words) if i > 1 and word in _END]
+    return words[: ends[0]] if ends and _DETERMINER.match(words[0]) else words
 
 
 def wanted_by_user(text: str) -> Iterator[tuple[Phrase, bool]]:

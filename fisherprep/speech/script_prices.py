@@ -7,16 +7,24 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
-from fisherprep.speech.prompt_facts import PromptFacts
+from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
+from fisherprep.speech.script_amounts import (
+    FOR,
+    SENTENCE,
+    TOTAL,
+    cents_of,
+    is_alone,
+    is_handed,
+    is_priced,
+    is_total,
+    next_price,
+    own_start,
+)
+from fisherprep.speech.script_compared import asks_difference, differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
 from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
 from fisherprep.speech.scripts import Script
 
-TOTAL = re.compile(
-    r"\b(?:total|altogether|all together|together|comes? to|that'll be|that will be|that would be|makes?|brings it|"
-    r"owe|in all)\b",
-    re.IGNORECASE,
-)
 _CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference|out of|from your)\b", re.IGNORECASE)
 _PAID = re.compile(
     r"\b(?:out of|from your|you gave|you paid|you were charged|you said|your bill|charged)\b", re.IGNORECASE
@@ -36,23 +44,19 @@ _ASKS = re.compile(
 )
 _CHANGES = re.compile(
     r"\b(?:instead|actually|change|cancel|never ?mind|no|not|without|scratch|forget|rather|wait|swap|remove|take off|"
-    r"just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|coupon|included)\b|n't\b",
+    r"skip|leave out|just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|"
+    r"coupon|included)\b|n't\b",
     re.IGNORECASE,
 )
 _PAYS = re.compile(r"\b(?:here's|here is|here you|here are|card|paid|keep the|there you)\b", re.IGNORECASE)
-SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
-
-
-def cents_of(heard: Heard, plain: bool) -> list[int]:
-    """What it is in cents; with ``plain``, also a number without "dollars" ("that's ninety altogether")."""
-    numbers = [100 * n for n in heard.values(NUMBER) if plain and n >= 20]
-    return heard.values(MONEY) + numbers
-
-
-def is_priced(sentence: str, heard: Heard) -> bool:
-    """Whether a number is what something costs ("the battery is forty-five")."""
-    before = re.search(r"(?:\b(?:is|are|costs?|runs|so)|'s|'re) (?:only |just |about )?$", sentence[: heard.start])
-    return bool(before and re.match(r"\s*(?:[.,?!]|and\b|so\b|but\b|$)", sentence[heard.end :]))
+_TIME = re.compile(
+    r"\b(?:at|from|until|till|by|between|around|before|after|open\w*|clos\w*|hours?|[ap]\.?m|o'clock|morning|afternoon|"
+    r"evening|tonight|today|tomorrow|noon|visits?|appointments?|book\w*|\w+days?)\b",
+    re.IGNORECASE,
+)
+_ROUGHLY = re.compile(r"\b(?:about|almost|around|roughly|nearly|some|like) $", re.IGNORECASE)
+_ROUGHLY_OFF = 0.2
+"""How far "almost a dollar" may be from it."""
 
 
 class Prices:
@@ -66,29 +70,42 @@ class Prices:
 
     def wrong(self, index: int, sentence: str, earlier: str = "") -> Iterator[tuple[str, Heard, str]]:
         """Reason, amount and what was expected, for every amount of an agent's sentence that nothing licenses."""
-        is_total = bool(TOTAL.search(sentence))
+        sums_up = bool(TOTAL.search(sentence))
         asked = self._asked(index, earlier)
         amounts = [
-            h for h in hear(sentence) if cents_of(h, is_total or is_priced(sentence, h)) and not self._is_time(h)
+            h
+            for h in hear(sentence)
+            if cents_of(h, sums_up or is_priced(sentence, h)) and not self._is_time(sentence, h)
         ]
         at = 0
-        for heard in amounts:
-            alone = len(amounts) == 1
+        for place, heard in enumerate(amounts):
+            if self.is_apart(index, sentence, heard):
+                continue
+            alone, total = len(amounts) == 1, is_total(sentence, amounts, place)
+            at = own_start(sentence, at, heard)
             named = self._named_beside(index, sentence, at, heard, asked if alone else [])
-            at = heard.end
+            if place and total:  # what it sums up is no name of it
+                named = []
+            at = heard.end + (next_price(sentence[heard.end :]) if FOR.match(sentence[heard.end :]) else 0)
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
-                yield "wrong_total" if is_total else "wrong_price", heard, "the price of what is named"
-            elif not (named and (not is_total or asked or heard is not amounts[-1])) and not self._fits(
+                yield "wrong_total" if total else "wrong_price", heard, "the price of what is named"
+            elif not (named and (not total or asked or heard is not amounts[-1])) and not self._fits(
                 index, sentence, heard, alone and not asked
             ):
                 expected = "a sum of the prompt's prices for all that was ordered"
-                yield ("wrong_total", heard, expected) if is_total else ("wrong_price", heard, "a price of the prompt")
+                yield ("wrong_total", heard, expected) if total else ("wrong_price", heard, "a price of the prompt")
 
-    def _is_time(self, heard: Heard) -> bool:
+    def _is_time(self, sentence: str, heard: Heard) -> bool:
+        if self.is_price_alone(sentence):
+            return False
         known = self.facts.clocks
         clocks = any(c in known or c + 720 in known for c in heard.values(CLOCK))
         return clocks and heard.text[0] != "$" and not set(heard.values(MONEY)) & self.facts.money
+
+    def is_price_alone(self, sentence: str) -> bool:
+        """Whether a sentence speaks of goods and of no time: its "six thirty" is money."""
+        return bool(self.facts.named(sentence)) and not _TIME.search(sentence)
 
     # -- prices of what is named -------------------------------------------------------------------------------------
 
@@ -97,13 +114,14 @@ class Prices:
         if _CHANGE.search(sentence) or _PAID.search(sentence) or not self.facts.offers:
             return []
         rest = sentence[heard.end :]
-        until = next((h.start for h in hear(rest) if h.values(MONEY)), len(rest))
-        named = named_in(sentence[at : heard.start], self.facts)
-        if not named and re.match(r"\s*(?:for|extra for)\b", rest):
+        until = next_price(rest)
+        clauses = re.split(r"\bbut\b|;", sentence[at : heard.start])
+        named = named_in(clauses[-1], self.facts) or named_in(sentence[at : heard.start], self.facts)
+        if not named and FOR.match(rest):
             named = named_in(rest[:until], self.facts)
         if named:
-            return [] if len(named) > 4 or (at and TOTAL.search(sentence)) else named
-        words = frozenset(re.findall(r"[a-z]+", (sentence[at : heard.start] + rest[:until]).lower()))
+            return [] if len(named) > 4 else named
+        words = vocabulary(sentence[at : heard.start] + rest[:until])
         sized = [item for item, sizes in self.facts.offers.items() if "" not in sizes and words & set(sizes)]
         if sized and not TOTAL.search(sentence):  # "the small is four dollars"
             before = [n.item for line in self.script.lines[: index + 1] for n in named_in(line.text, self.facts)]
@@ -133,14 +151,14 @@ class Prices:
         )
 
     def _sums_of(self, named: list[Named], counts: set[int], index: int) -> set[int]:
-        """Sums of some of the items, in the sizes that are said; without one, in the size that was said before."""
+        """Sums of all the items, in the sizes that are said; without one, in the size that was said before."""
         sums = {0}
         for item in named:
             priced = self.facts.offers[item.item]
             sizes = item.sizes or self._sizes_before(index, item.item) or priced
             numbers = counts | item.counts | {1}
-            sums |= {s + priced[size] * n for s, size, n in product(sums, sizes, numbers)}
-        return self._reduced(sums - {0})
+            sums = {s + priced[size] * n for s, size, n in product(sums, sizes, numbers)}
+        return self._reduced(sums)
 
     def _sizes_before(self, index: int, item: str) -> frozenset[str]:
         for line in reversed(self.script.lines[: index + 1]):
@@ -190,13 +208,31 @@ class Prices:
         """Whether a number without "dollars" is the change ("and three back")."""
         return bool(_CHANGE.search(sentence)) and self._is_change(index, [100 * n for n in heard.values(NUMBER)])
 
+    def is_apart(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether an amount is told, or asked for, as what two prices of what is talked about differ by."""
+        *before, asked = ["", *(line.text for line in self.script.lines[:index])]
+        if not is_difference(sentence, heard) and not asks_difference(asked):
+            return False
+        earlier = self.script.lines[index].text.partition(sentence)[0]
+        told = sentence[: heard.end + next_price(sentence[heard.end :])]
+        apart = differences(f"{asked} {earlier} {told}", before, self.facts)
+        off = _ROUGHLY_OFF if _ROUGHLY.search(sentence[: heard.start]) else 0.0
+        values = [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))]
+        return any(abs(value - cents) <= off * cents for value in values for cents in apart)
+
+    def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
+        return is_alone(sentence, heard) and self._adds_up(index, heard, self._needed(index, sentence))
+
     def _is_change(self, index: int, values: list[int]) -> bool:
         sums = self._sums(index, frozenset())
-        return any(
-            p - value in sums or value in self.facts.discounts
-            for p in self.paid | self.facts.discounts
-            for value in values
-        )
+        paid = self.paid | self.facts.discounts | self._handed(index)
+        return any(p - value in sums or value in self.facts.discounts for p in paid for value in values)
+
+    def _handed(self, index: int) -> set[int]:
+        """Bills that the agent says they were given: "out of ten"."""
+        text = self.script.lines[index].text
+        return {100 * n for h in hear(text) if is_handed(text, h) for n in h.values(NUMBER)}
 
     def _adds_up(self, index: int, heard: Heard, needed: frozenset[str]) -> bool:
         return any(value in self._sums(index, needed) for value in cents_of(heard, True))

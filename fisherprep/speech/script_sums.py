@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from fisherprep.speech.heard import NUMBER, hear
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
@@ -105,7 +106,10 @@ def candidate_sums(texts: Sequence[str], facts: PromptFacts, needed: Collection[
         priced = facts.offers[item]
         prices = [priced[size] for size in sizes[item] or priced]
         multiples = numbers | (set(range(1, most + 1)) if len(priced) == 1 else set())
-        more = {s + price * n for s in sums for price in prices for n in multiples}
+        own = {price * n for price in prices for n in multiples}
+        if len(sizes[item]) > 1:  # "one small and one large"
+            own |= {a * n + b * m for a, b in combinations(prices, 2) for n in numbers for m in numbers}
+        more = {s + cents for s in sums for cents in own}
         sums = more if item in needed else sums | more
         if len(sums) > _MOST_SUMS:
             break

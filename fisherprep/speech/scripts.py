@@ -119,7 +119,8 @@ def read_scripts(folder: Path, roles: tuple[str, str]) -> tuple[list[Script], li
         if isinstance(parsed, Script):
             scripts.append(replace(parsed, file=file.relative_to(folder).as_posix(), split=split))
         else:
-            problems += parsed
+            inside = file.parent.relative_to(folder)
+            problems += [replace(problem, place=(inside / problem.place).as_posix()) for problem in parsed]
     return scripts, problems
 
 
