@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finetune import checksums
 from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
-from fisherprep.checkpoint import CheckpointFiles, locate
+from fisherprep.checkpoint import CONFIG_NAME, CheckpointFiles, locate
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
 
 
 def as_base(files: CheckpointFiles) -> BaseModel:
-    """The same for files that are found already; raises the same."""
+    """The same for files that are found already; raises the same, and where a file is not as it was exported."""
+    _compare_checksums(files)
     source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
@@ -127,6 +129,20 @@ def as_base(files: CheckpointFiles) -> BaseModel:
     lm = {**LM_DEFAULTS, **config, "dep_q": DEP_Q}
     _check_lm(source, lm)
     return BaseModel(files, lm)
+
+
+def _compare_checksums(files: CheckpointFiles) -> None:
+    """An export has checksums beside its files; what comes from elsewhere has none."""
+    found = [file for file in (files.moshi, files.mimi, files.mimi_config, files.tokenizer) if file is not None]
+    for folder in sorted({file.parent for file in found}):
+        recorded = checksums.recorded(folder)
+        names = [CONFIG_NAME, *(file.name for file in found if file.parent == folder)]
+        try:
+            checksums.check(folder, {name: recorded[name] for name in names if name in recorded})
+        except ValueError as err:
+            raise ValueError(
+                f"{err}; export or copy it again, or delete {checksums.NAME} there if you changed it yourself"
+            ) from err
 
 
 def _check_lm(source: str, lm: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.mixture import MixtureState
+from finetune.run_folder import instead_of
 
 STATE_VERSION = 2
 STATE = "state.json"
@@ -102,7 +103,7 @@ def read_progress(checkpoint: Path) -> Progress:
             mixture = MixtureState.from_dict(values["mixture"])
             return Progress(values["step"], mixture, dict(values["data"]), values["base"])
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete {checkpoint} to resume from an earlier one") from err
+        raise ValueError(f"{file}: cannot be read ({err}); {instead_of(checkpoint)}") from err
     raise ValueError(
         f"{file}: of version {values['version']}, expected {STATE_VERSION}; finish this run with its own program"
     )

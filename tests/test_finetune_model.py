@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from finetune import export as exporting
 from finetune import state
 from finetune.checkpoints import BaseModel, load_model, open_base
-from finetune.config import LoraConfig, ModelConfig, make_config
+from finetune.config import LoraConfig, ModelConfig
+from finetune.configure import make_config
 from finetune.export import export
 from finetune.model.build import (
     build_model,
