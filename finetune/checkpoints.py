@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from finetune import checksums
 from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
-from fisherprep.checkpoint import CONFIG_NAME, CheckpointFiles, locate
+from fisherprep.checkpoint import CONFIG_NAME, CheckpointFiles, locate, weight_files
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
@@ -83,9 +83,14 @@ class BaseModel:
 
     @property
     def weights(self) -> Path:
-        """The LM's weights file."""
+        """The LM's weights file, or the index of its parts."""
         assert self.files.moshi is not None, "opened with its LM"
         return self.files.moshi
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The files that hold the LM's weights: one, or several parts."""
+        return weight_files(self.weights)
 
     def prompt_texts(self) -> PromptTexts:
         """The checkpoint's tokenizer, ready for prompts.
@@ -133,7 +138,8 @@ def as_base(files: CheckpointFiles) -> BaseModel:
 
 def _compare_checksums(files: CheckpointFiles) -> None:
     """An export has checksums beside its files; what comes from elsewhere has none."""
-    found = [file for file in (files.moshi, files.mimi, files.mimi_config, files.tokenizer) if file is not None]
+    given = [file for file in (files.moshi, files.mimi, files.mimi_config, files.tokenizer) if file is not None]
+    found = [*given, *(part for file in given for part in weight_files(file) if part != file)]
     for folder in sorted({file.parent for file in found}):
         recorded = checksums.recorded(folder)
         names = [CONFIG_NAME, *(file.name for file in found if file.parent == folder)]
@@ -199,11 +205,12 @@ def load_model(
 
 
 class Weights:
-    """An open weights file, whose tensors are read one by one under their split keys."""
+    """An open weights file, or several, whose tensors are read one by one under their split keys."""
 
-    def __init__(self, handle: Any, where: str) -> None:
-        self._handle, self._where = handle, where
-        self._shapes = {key: tuple(handle.get_slice(key).get_shape()) for key in handle.keys()}  # noqa: SIM118
+    def __init__(self, handles: Sequence[Any], where: str) -> None:
+        self._where = where
+        self._slices = {key: handle.get_slice(key) for handle in handles for key in handle.keys()}  # noqa: SIM118
+        self._shapes = {key: tuple(values.get_shape()) for key, values in self._slices.items()}
         self._parts = parts(self._shapes)
 
     def check(self, expected: Mapping[str, Sequence[int]]) -> None:
@@ -242,14 +249,14 @@ class Weights:
         if part is None:
             return torch.zeros(like.shape, dtype=like.dtype, device=device)
         rows = like.shape[0] if like.ndim else 0
-        data = self._handle.get_slice(part.key)
+        data = self._slices[part.key]
         value = data[part.index * rows : (part.index + 1) * rows] if part.count > 1 else data[:]
         return value.to(device, like.dtype, copy=True)
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the file's numbers."""
-        return self._handle.get_slice("text_linear.weight")[:1].dtype
+        return self._slices["text_linear.weight"][:1].dtype
 
     @property
     def fused(self) -> bool:
@@ -271,7 +278,7 @@ class Weights:
 
 @contextlib.contextmanager
 def open_weights(base: BaseModel) -> Iterator[Weights]:
-    """The base's weights file, open.
+    """The base's weights, open.
 
     Raises:
         ValueError: it is not a safetensors file.
@@ -279,8 +286,9 @@ def open_weights(base: BaseModel) -> Iterator[Weights]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(base.weights, framework="pt") as handle:
-            yield Weights(handle, str(base.weights))
+        with contextlib.ExitStack() as stack:
+            handles = [stack.enter_context(safe_open(file, framework="pt")) for file in base.weight_files]
+            yield Weights(handles, str(base.weights))
     except (SafetensorError, OSError) as err:
         where = base.weights
         raise ValueError(f"{where}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err

@@ -210,7 +210,8 @@ def _check_memory(result: Result, device: torch.device) -> None:
 
     if device.type != "cuda":
         return
-    needed, free = result.base.weights.stat().st_size, torch.cuda.mem_get_info(device)[0]
+    needed = sum(file.stat().st_size for file in result.base.weight_files)
+    free = torch.cuda.mem_get_info(device)[0]
     if needed > free:
         raise ValueError(
             f"--cpu-offload: the weights take {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; "

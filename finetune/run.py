@@ -164,7 +164,7 @@ def _start_or_resume(
 
     from finetune.optim import make_optimizer
 
-    progress = Progress.start(mixture.fingerprints(), base_fingerprint(base.weights))
+    progress = Progress.start(mixture.fingerprints(), base_fingerprint(base.weight_files))
     found = world.from_main(run_folder.completed(run) if world.is_main else None)
     if found:
         with world.together():

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from finetune.checkpoints import LM_DEFAULTS, load_model, open_base
 from finetune.model.keys import fuse_attention, is_fused
+from finetune.progress import base_fingerprint
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -50,6 +51,38 @@ def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> Non
         models.append(load_model(open_base(str(checkpoint)), CPU).state_dict())
     assert models[0].keys() == models[1].keys() == split.keys()
     assert all(torch.equal(models[0][key], split[key]) and torch.equal(models[1][key], split[key]) for key in split)
+
+
+def _split_up(checkpoint: Path) -> Path:
+    """The weights in three files with an index, as ``save_pretrained`` leaves large ones."""
+    state = load_file(checkpoint / "model.safetensors")
+    (checkpoint / "model.safetensors").unlink()
+    places = {key: f"model-0000{1 + number % 3}-of-00003.safetensors" for number, key in enumerate(sorted(state))}
+    for name in set(places.values()):
+        part = {key: value for key, value in state.items() if places[key] == name}
+        save_file(part, checkpoint / name, {"toy": "true"})
+    index = checkpoint / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    return index
+
+
+def test_weights_in_several_files_are_one_model(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    whole = load_file(checkpoint / "model.safetensors")
+    index = _split_up(checkpoint)
+    base = open_base(str(checkpoint))
+    loaded = load_model(base, CPU).state_dict()
+    assert base.files.toy and all(torch.equal(loaded[key], whole[key]) for key in whole)
+    before = base_fingerprint(base.weight_files)
+    (checkpoint / "model-00002-of-00003.safetensors").write_bytes(b"x")
+    assert base_fingerprint(base.weight_files) != before
+    (checkpoint / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"model-00002-of-00003.safetensors: missing"):
+        open_base(str(checkpoint))
+    for bad in ("{}", '{"weight_map": {"a": "../model.safetensors"}}', '{"weight_map": {"a": 1}}'):
+        index.write_text(bad)
+        with pytest.raises(ValueError, match=r"index.json: expected `weight_map`"):
+            open_base(str(checkpoint))
 
 
 def test_our_split_is_moshis_own(tmp_path: Path, tokenizer: Path) -> None:
