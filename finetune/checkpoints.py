@@ -204,6 +204,9 @@ def load_model(
     return model.requires_grad_(True)
 
 
+_UNLIKE = "the weights and config.json do not belong together (without a config.json it is taken for a 7B)"
+
+
 class Weights:
     """An open weights file, or several, whose tensors are read one by one under their split keys."""
 
@@ -221,20 +224,18 @@ class Weights:
         """
         if missing := sorted(expected.keys() - self._parts.keys()):
             raise ValueError(
-                f"{self._where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); "
-                "the weights and config.json do not belong together"
+                f"{self._where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); {_UNLIKE}"
             )
         if surplus := sorted(self._parts.keys() - expected.keys()):
             raise ValueError(
-                f"{self._where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); "
-                "the weights and config.json do not belong together"
+                f"{self._where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); {_UNLIKE}"
             )
         wrong = [key for key in sorted(expected) if self._shape(key) not in (None, tuple(expected[key]))]
         if wrong:
             key = wrong[0]
             raise ValueError(
-                f"{self._where}: {len(wrong)} tensors have another shape than config.json says "
-                f"(first: {key}: found {list(self._shape(key) or ())}, expected {list(expected[key])})"
+                f"{self._where}: {len(wrong)} tensors have another shape than config.json says (first: {key}: found "
+                f"{list(self._shape(key) or ())}, expected {list(expected[key])}); {_UNLIKE}"
             )
 
     def read(self, key: str, like: torch.Tensor, device: torch.device) -> torch.Tensor:

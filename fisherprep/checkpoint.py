@@ -97,6 +97,8 @@ class Source:
 def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
     """Find the files of a checkpoint, fetching them when ``source`` is a hub repository.
 
+    Without a config.json it is a 7B as released, as it is to NVIDIA's and Kyutai's loaders.
+
     Args:
         source: a local directory, or a Hugging Face repo id such as ``nvidia/personaplex-7b-v1``.
         need: which of ``moshi``, ``mimi``, ``tokenizer``.
@@ -106,7 +108,8 @@ def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
             was tried and what to give instead.
     """
     given = Source(source)
-    config = read_config(given.file(CONFIG_NAME))
+    described = given.file_if_any(CONFIG_NAME)
+    config = read_config(described) if described else {}  # kyutai/moshiko-pytorch-bf16 has none
     names = {kind: config.get(f"{kind}_name") or DEFAULT_NAMES[kind] for kind in need}
     files = {kind: _weights(given, name) if kind == "moshi" else given.file(name) for kind, name in names.items()}
     if "mimi" in need and config.get("mimi_config_name"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from finetune_tiny import tiny_lm, tiny_lm_config, train_tokenizer, write_checkpoint
+from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from finetune.checkpoints import LM_DEFAULTS, load_model, open_base
@@ -36,6 +37,27 @@ def test_a_minimal_config_is_completed(tmp_path: Path, tokenizer: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
     (checkpoint / "config.json").write_text('{"model_type": "personaplex", "version": "7b-v1"}')
     assert open_base(str(checkpoint)).lm == {**LM_DEFAULTS, "dep_q": 16}
+
+
+@pytest.mark.parametrize("on_the_hub", [False, True])
+def test_without_a_config_it_is_a_7b(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch, on_the_hub: bool
+) -> None:
+    """kyutai/moshiko-pytorch-bf16 has no config.json."""
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    (checkpoint / "config.json").unlink()
+
+    def download(repo: str, name: str) -> str:
+        if not (checkpoint / name).is_file():
+            raise EntryNotFoundError(f"404: {name}")
+        return str(checkpoint / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("fisherprep.checkpoint._hub_answers", lambda: True)
+    base = open_base("kyutai/moshiko-pytorch-bf16" if on_the_hub else str(checkpoint))
+    assert base.lm == {**LM_DEFAULTS, "dep_q": 16} and base.weights == checkpoint / "model.safetensors"
+    with pytest.raises(ValueError, match="without a config.json it is taken for a 7B"):
+        load_model(base, CPU)
 
 
 def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> None:

@@ -378,7 +378,7 @@ def test_a_hub_out_of_reach_is_told_with_what_to_give_instead(
     result = invoke(run, *world.args(tmp_path / "run", "--checkpoint", "nvidia/personaplex-7b-v1"))
     assert result.exit_code == 1
     assert re.search(
-        "no such folder here, and fetching config.json .* Give --checkpoint a folder", _flat(result.output)
+        "no such folder here, and fetching model.safetensors .* Give --checkpoint a folder", _flat(result.output)
     )
 
 

@@ -10,7 +10,7 @@ from finetune import run_folder, state
 from finetune.checkpoints import BaseModel, load_model, open_base
 from finetune.config import ModelConfig
 from finetune.model.build import build_model, load_trained, plain_model
-from fisherprep.checkpoint import read_config
+from fisherprep.checkpoint import DEFAULT_NAMES, read_config
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,8 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
 def refuse_neither(source: str) -> None:
     """Raise ``ValueError`` where ``source`` is a folder, and neither a run nor a checkpoint."""
     folder = Path(source)
-    if folder.is_dir() and folder.parent.name != run_folder.FOLDER and not (folder / run_folder.CONFIG).is_file():
+    told = any((folder / name).is_file() for name in (run_folder.CONFIG, DEFAULT_NAMES["moshi"]))
+    if folder.is_dir() and folder.parent.name != run_folder.FOLDER and not told:
         raise ValueError(
             f"{source}: not a run of finetune.run and no checkpoint folder ({run_folder.CONFIG} is missing)"
         )
