@@ -56,7 +56,7 @@ def test_without_a_config_it_is_a_7b(
     monkeypatch.setattr("fisherprep.checkpoint._hub_answers", lambda: True)
     base = open_base("kyutai/moshiko-pytorch-bf16" if on_the_hub else str(checkpoint))
     assert base.lm == {**LM_DEFAULTS, "dep_q": 16} and base.weights == checkpoint / "model.safetensors"
-    with pytest.raises(ValueError, match="without a config.json it is taken for a 7B"):
+    with pytest.raises(ValueError, match=r"without a config\.json it is taken for a 7B"):
         load_model(base, CPU)
 
 

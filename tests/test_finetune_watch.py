@@ -24,7 +24,7 @@ from finetune.run import main as run
 from finetune.sensitivity import shuffled_prompts
 from finetune.turns.moments import Moment
 from finetune.turns.talks import Talk, Task, heard_by_audio
-from finetune.watch import StepReport
+from finetune.watch import StepReport, Watcher, Watchers
 from finetune.watchers.report import _plain
 from finetune.watchers.speed import Cost
 
@@ -127,6 +127,28 @@ def test_the_report_tells_the_run(watched: Path) -> None:
         assert part in text
     last = json.loads((watched / "heldout.jsonl").read_text().splitlines()[-1])
     assert f"{last['datasets']['calls']['loss']:.4f}" in text
+
+
+class Closes(Watcher):
+    """Notes that it was closed, and fails at it where it is told to."""
+
+    def __init__(self, closed: list[Watcher], failure: Exception | None = None) -> None:
+        self._closed, self._failure = closed, failure
+
+    def close(self) -> None:
+        self._closed.append(self)
+        if self._failure is not None:
+            raise self._failure
+
+
+def test_why_a_run_ends_is_not_hidden_by_a_watcher_that_cannot_close() -> None:
+    closed: list[Watcher] = []
+    on_lookers = [Closes(closed, OSError("disk full")), Closes(closed)]
+    with pytest.raises(ValueError, match="training has diverged"), Watchers(on_lookers):
+        raise ValueError("training has diverged")
+    with pytest.raises(OSError, match="disk full"), Watchers(on_lookers):
+        pass
+    assert closed == on_lookers * 2
 
 
 def test_the_report_can_be_written_at_any_time(watched: Path, tmp_path: Path) -> None:
