@@ -70,7 +70,7 @@ def mixed_loss(losses: Losses, mix: dict[str, float]) -> float | None:
     """One number for all datasets: their losses' mean by the weights of the mix; None where none is held out."""
     found = {name: values["loss"] for name, values in losses.items()}
     total = sum(mix[name] for name in found)
-    return sum(mix[name] * (loss or 0.0) for name, loss in found.items()) / total if found else None
+    return sum(mix[name] / total * (loss or 0.0) for name, loss in found.items()) if found else None
 
 
 class HeldOut:

@@ -95,8 +95,9 @@ def main(
                 raise SystemExit(stopped.exit_status) from None
     if world.is_main:
         click.echo(f"model: {base.files.label}, {config.steps} steps")
-        table = comparison("valid", summary["before"], summary["after"])
-        Console(width=None if sys.stdout.isatty() else 100).print(table)
+        if summary["after"]:
+            table = comparison("valid", summary["before"], summary["after"])
+            Console(width=None if sys.stdout.isatty() else 100).print(table)
         click.echo(f"run: {run}; evaluate it with `python -m finetune.evaluate {run}`")
 
 

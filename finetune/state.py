@@ -44,7 +44,7 @@ def save(
     Raises:
         ValueError: it could not be written (disk full, say), by this rank or another; older ones are untouched.
     """
-    from finetune.shards import write_tensors
+    from finetune.shards import settle_header, write_tensors
 
     target = folder_of(run, progress.step)
     tmp = target.with_name(f"{_UNFINISHED}{target.name}")
@@ -58,9 +58,12 @@ def save(
         write_tensors(tmp / "moments", _moments(model, optimizer))
         if world.is_main:
             _write_rest(tmp, progress, random_states)
-    names = world.from_main(checksums.files_of(tmp) if world.is_main else None)
+    names = checksums.share(world.from_main(checksums.files_of(tmp) if world.is_main else None), world)
     with world.together(), _explained(target):
-        digests = checksums.digests_of(tmp, checksums.share(names, world))
+        for name in names:
+            if name.startswith(("weights/", "moments/")):
+                settle_header(tmp / name)
+        digests = checksums.digests_of(tmp, names)
     everyones = world.gather(digests)
     with world.together(), _explained(target):
         if world.is_main:

@@ -143,6 +143,8 @@ def test_killed_at_any_instant_and_resumed_is_bit_for_bit_the_same(
     assert result.exit_code == 0, result.output
     assert (out / METRICS).read_bytes() == (straight / METRICS).read_bytes()
     assert same(newest_weights(out), newest_weights(straight))
+    sums = [(run_folder.newest(folder) / checksums.NAME).read_text() for folder in (out, straight)]
+    assert sums[0] == sums[1] and sums[0].count("\n") == 4, "the files, too, are the same bytes"
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(world: World, tmp_path: Path) -> None:
