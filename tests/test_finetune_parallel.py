@@ -18,7 +18,7 @@ import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World as Data
 
-from finetune import run_folder, state
+from finetune import run_folder
 from finetune.heldout import BEST, HELD_OUT, best_checkpoint
 from finetune.metrics import METRICS
 from finetune.run import main as run
@@ -208,7 +208,7 @@ def test_a_disk_full_while_saving_leaves_what_was_saved(runs: dict[int, Path], t
     assert result.exit_code == 1
     assert "step-00000008: the checkpoint could not be written" in result.output and "disk full?" in result.output
     assert run_folder.newest(out).name == "step-00000006" and furthest(tensors(out), before) == 0
-    assert not list((out / state.FOLDER).glob(".tmp-*"))
+    assert not list((out / run_folder.FOLDER).glob(".tmp-*"))
     assert alone("--out", str(out), "--resume").exit_code == 0
     assert furthest(tensors(out), tensors(runs[1])) == 0
 
