@@ -222,3 +222,17 @@ def test_adapters_train_on_two_processes(world: Data, tmp_path: Path) -> None:
     one, two = tensors(tmp_path / "1"), tensors(tmp_path / "2")
     assert all("lora" in name for name in one)
     assert furthest(one, two) < 1e-6
+
+
+def test_two_processes_refuse_damaged_shards_with_one_message(runs: dict[int, Path], tmp_path: Path) -> None:
+    """Each compares its share; what one finds, all are told."""
+    out = tmp_path / "run"
+    shutil.copytree(runs[2], out)
+    shard = max((run_folder.newest(out) / "weights").iterdir())
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    processes = start_two("--out", str(out), "--resume")
+    errors = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    assert all(f"{shard}: is damaged" in error and "step-00000006" in error for error in errors), errors
