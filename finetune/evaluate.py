@@ -131,12 +131,10 @@ def _set_exam(
 
 
 def _decoder(base: BaseModel, device: torch.device) -> Decode:
-    from finetune.sound import speak
-    from fisherprep.codec.mimi import load_mimi
+    from finetune.sound import load_codec, speak
     from fisherprep.schema import FRAME_SAMPLES
 
-    assert base.files.mimi is not None, "opened with its codec"
-    mimi = load_mimi(base.files.mimi, base.files.mimi_config, str(device))
+    mimi = load_codec(base, device)
     return lambda codes: speak(mimi, codes, codes.shape[1] * FRAME_SAMPLES)
 
 
