@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from finetune import checksums
 from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
-from fisherprep.checkpoint import CONFIG_NAME, CheckpointFiles, locate, weight_files
+from fisherprep.checkpoint import CheckpointFiles, locate, weight_files
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
 
 def as_base(files: CheckpointFiles) -> BaseModel:
     """The same for files that are found already; raises the same, and where a file is not as it was exported."""
-    _compare_checksums(files)
+    checksums.compare_export(files)
     source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
@@ -134,21 +134,6 @@ def as_base(files: CheckpointFiles) -> BaseModel:
     lm = {**LM_DEFAULTS, **config, "dep_q": DEP_Q}
     _check_lm(source, lm)
     return BaseModel(files, lm)
-
-
-def _compare_checksums(files: CheckpointFiles) -> None:
-    """An export has checksums beside its files; what comes from elsewhere has none."""
-    given = [file for file in (files.moshi, files.mimi, files.mimi_config, files.tokenizer) if file is not None]
-    found = [*given, *(part for file in given for part in weight_files(file) if part != file)]
-    for folder in sorted({file.parent for file in found}):
-        recorded = checksums.recorded(folder)
-        names = [CONFIG_NAME, *(file.name for file in found if file.parent == folder)]
-        try:
-            checksums.check(folder, {name: recorded[name] for name in names if name in recorded})
-        except ValueError as err:
-            raise ValueError(
-                f"{err}; export or copy it again, or delete {checksums.NAME} there if you changed it yourself"
-            ) from err
 
 
 def _check_lm(source: str, lm: dict[str, Any]) -> None:

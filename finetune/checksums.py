@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from finetune.parallel import World
+from fisherprep.checkpoint import CONFIG_NAME, CheckpointFiles, weight_files
 
 NAME = "checksums.xxh128"
 
@@ -80,3 +81,18 @@ def check(folder: Path, expected: Mapping[str, str]) -> None:
             raise ValueError(
                 f"{folder / name}: is damaged: its checksum is {found}, but was {digest} when it was saved"
             )
+
+
+def compare_export(files: CheckpointFiles) -> None:
+    """Raise ``ValueError`` where a file is not as it was exported; what comes from elsewhere has no list and passes."""
+    given = [file for file in (files.moshi, files.mimi, files.mimi_config, files.tokenizer) if file is not None]
+    used = [*given, *(part for file in given for part in weight_files(file) if part != file)]
+    for folder in sorted({file.parent for file in used}):
+        expected = recorded(folder)
+        names = [CONFIG_NAME, *(file.name for file in used if file.parent == folder)]
+        try:
+            check(folder, {name: expected[name] for name in names if name in expected})
+        except ValueError as err:
+            raise ValueError(
+                f"{err}; export or copy it again, or delete {NAME} there if you changed it yourself"
+            ) from err
