@@ -24,7 +24,8 @@ os.environ.setdefault("NO_TORCH_COMPILE", "1")
 import torch
 
 from finetune.checkpoints import DEP_Q, LM_DEFAULTS, BaseModel
-from finetune.config import Config, load_recipe, make_config, merge
+from finetune.config import Config
+from finetune.configure import load_recipe, make_config, merge
 from finetune.data.batches import Batch, StepBatch
 from finetune.flops import peak_flops, step_flops
 from finetune.model.build import on_meta, trained_state

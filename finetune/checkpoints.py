@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finetune import checksums
 from finetune.model.keys import DEP_Q, is_fused, parts
 from finetune.prompt import ROWS, SILENCE_TOKENS, SINE_TOKENS, PromptTexts
-from fisherprep.checkpoint import CheckpointFiles, locate
+from fisherprep.checkpoint import CheckpointFiles, locate, weight_files
 from fisherprep.schema import NUM_CODEBOOKS, TEXT_EPAD, TEXT_PAD
 
 if TYPE_CHECKING:
@@ -82,9 +83,14 @@ class BaseModel:
 
     @property
     def weights(self) -> Path:
-        """The LM's weights file."""
+        """The LM's weights file, or the index of its parts."""
         assert self.files.moshi is not None, "opened with its LM"
         return self.files.moshi
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """The files that hold the LM's weights: one, or several parts."""
+        return weight_files(self.weights)
 
     def prompt_texts(self) -> PromptTexts:
         """The checkpoint's tokenizer, ready for prompts.
@@ -119,7 +125,8 @@ def open_base(source: str, need: tuple[str, ...] = ("moshi", "tokenizer")) -> Ba
 
 
 def as_base(files: CheckpointFiles) -> BaseModel:
-    """The same for files that are found already; raises the same."""
+    """The same for files that are found already; raises the same, and where a file is not as it was exported."""
+    checksums.compare_export(files)
     source = files.source
     config = {key: value for key, value in files.config.items() if key in LM_DEFAULTS or key in OPTIONAL_KEYS}
     if refused := [key for key in REFUSED_KEYS if files.config.get(key)]:
@@ -182,12 +189,16 @@ def load_model(
     return model.requires_grad_(True)
 
 
-class Weights:
-    """An open weights file, whose tensors are read one by one under their split keys."""
+_UNLIKE = "the weights and config.json do not belong together (without a config.json it is taken for a 7B)"
 
-    def __init__(self, handle: Any, where: str) -> None:
-        self._handle, self._where = handle, where
-        self._shapes = {key: tuple(handle.get_slice(key).get_shape()) for key in handle.keys()}  # noqa: SIM118
+
+class Weights:
+    """An open weights file, or several, whose tensors are read one by one under their split keys."""
+
+    def __init__(self, handles: Sequence[Any], where: str) -> None:
+        self._where = where
+        self._slices = {key: handle.get_slice(key) for handle in handles for key in handle.keys()}  # noqa: SIM118
+        self._shapes = {key: tuple(values.get_shape()) for key, values in self._slices.items()}
         self._parts = parts(self._shapes)
 
     def check(self, expected: Mapping[str, Sequence[int]]) -> None:
@@ -198,20 +209,18 @@ class Weights:
         """
         if missing := sorted(expected.keys() - self._parts.keys()):
             raise ValueError(
-                f"{self._where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); "
-                "the weights and config.json do not belong together"
+                f"{self._where}: {len(missing)} of {len(expected)} tensors are missing (first: {missing[0]}); {_UNLIKE}"
             )
         if surplus := sorted(self._parts.keys() - expected.keys()):
             raise ValueError(
-                f"{self._where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); "
-                "the weights and config.json do not belong together"
+                f"{self._where}: {len(surplus)} tensors have no place in the model (first: {surplus[0]}); {_UNLIKE}"
             )
         wrong = [key for key in sorted(expected) if self._shape(key) not in (None, tuple(expected[key]))]
         if wrong:
             key = wrong[0]
             raise ValueError(
-                f"{self._where}: {len(wrong)} tensors have another shape than config.json says "
-                f"(first: {key}: found {list(self._shape(key) or ())}, expected {list(expected[key])})"
+                f"{self._where}: {len(wrong)} tensors have another shape than config.json says (first: {key}: found "
+                f"{list(self._shape(key) or ())}, expected {list(expected[key])}); {_UNLIKE}"
             )
 
     def read(self, key: str, like: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -226,14 +235,14 @@ class Weights:
         if part is None:
             return torch.zeros(like.shape, dtype=like.dtype, device=device)
         rows = like.shape[0] if like.ndim else 0
-        data = self._handle.get_slice(part.key)
+        data = self._slices[part.key]
         value = data[part.index * rows : (part.index + 1) * rows] if part.count > 1 else data[:]
         return value.to(device, like.dtype, copy=True)
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the file's numbers."""
-        return self._handle.get_slice("text_linear.weight")[:1].dtype
+        return self._slices["text_linear.weight"][:1].dtype
 
     @property
     def fused(self) -> bool:
@@ -255,7 +264,7 @@ class Weights:
 
 @contextlib.contextmanager
 def open_weights(base: BaseModel) -> Iterator[Weights]:
-    """The base's weights file, open.
+    """The base's weights, open.
 
     Raises:
         ValueError: it is not a safetensors file.
@@ -263,8 +272,9 @@ def open_weights(base: BaseModel) -> Iterator[Weights]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(base.weights, framework="pt") as handle:
-            yield Weights(handle, str(base.weights))
+        with contextlib.ExitStack() as stack:
+            handles = [stack.enter_context(safe_open(file, framework="pt")) for file in base.weight_files]
+            yield Weights(handles, str(base.weights))
     except (SafetensorError, OSError) as err:
         where = base.weights
         raise ValueError(f"{where}: cannot be read as a safetensors file ({err}); fetch or copy it again") from err

@@ -7,10 +7,13 @@ Exit status 2: a flag was wrong. Exit status 1: the flags were fine, the data, f
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
 import click
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -18,7 +21,10 @@ def clean_exit() -> Iterator[None]:
     """Turn errors that a user can mend into a message and exit status 1."""
     try:
         yield
-    except (ValueError, OSError) as err:
+    except OSError as err:
+        full = "; make room (a run then goes on with --resume)" if err.errno in _DISK_FULL else ""
+        raise click.ClickException(f"{_who()}{err}{full}") from err
+    except ValueError as err:
         raise click.ClickException(f"{_who()}{err}") from err
     except RuntimeError as err:
         if "out of memory" not in str(err).lower():

@@ -86,7 +86,7 @@ def evaluate(
     Raises:
         ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
     """
-    from finetune import state
+    from finetune import run_folder, state
     from finetune.checkpoints import open_base
     from finetune.data.sources import open_held_out
     from finetune.device import pick_device
@@ -94,7 +94,7 @@ def evaluate(
     from finetune.metrics import write_json
     from finetune.model.build import build_model, load_trained
 
-    checkpoint = best_checkpoint(run) if best else state.newest(run)
+    checkpoint = best_checkpoint(run) if best else run_folder.newest(run)
     device = pick_device(config.device)
     need = ("moshi", "tokenizer", *(("mimi",) if turns else ()))
     base = open_base(config.model.checkpoint, need)
@@ -131,12 +131,10 @@ def _set_exam(
 
 
 def _decoder(base: BaseModel, device: torch.device) -> Decode:
-    from finetune.sound import speak
-    from fisherprep.codec.mimi import load_mimi
+    from finetune.sound import load_codec, speak
     from fisherprep.schema import FRAME_SAMPLES
 
-    assert base.files.mimi is not None, "opened with its codec"
-    mimi = load_mimi(base.files.mimi, base.files.mimi_config, str(device))
+    mimi = load_codec(base, device)
     return lambda codes: speak(mimi, codes, codes.shape[1] * FRAME_SAMPLES)
 
 
@@ -173,7 +171,7 @@ def main(
 
     from finetune.device import pick_device
     from finetune.exam_tables import tables
-    from finetune.state import saved_config
+    from finetune.run_folder import saved_config
 
     given = {"heldout.windows": windows, "data.root": data_root, "model.checkpoint": checkpoint, "device": device}
     with usage_error():

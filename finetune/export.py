@@ -49,6 +49,7 @@ def export(result: Result, form: str, out: Path) -> None:
     Raises:
         ValueError: a file cannot be read or written, ``out`` is not free, or there are no adapters to write.
     """
+    from finetune import checksums
     from finetune.metrics import write_json
     from fisherprep.checkpoint import CONFIG_NAME
 
@@ -60,6 +61,7 @@ def export(result: Result, form: str, out: Path) -> None:
         names = {f"{kind}_name": _copy(file, tmp, kind) for kind, file in _companions(result.base).items()}
         _save(tensors, dtype, tmp / (LORA_NAME if form == "lora" else config["moshi_name"]), result.base.files.toy)
         write_json(tmp / CONFIG_NAME, {**config, **names})
+        checksums.write(tmp, checksums.digests_of(tmp, checksums.files_of(tmp)))
 
 
 def refuse_used(out: Path) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finetune.config import LOSS_PRESETS, Config, as_dict, differences, flat, load_recipe, make_config, merge
+from finetune.config import LOSS_PRESETS, Config
+from finetune.configure import as_dict, differences, flat, load_recipe, make_config, merge
 from finetune.data.mixture import find_manifests, parse_mix
 from finetune.parallel import torchrun_rank
-from finetune.state import holds_run, saved_config
+from finetune.run_folder import holds_run, saved_config
 
 PLACES = {
     "checkpoint": "model.checkpoint",

@@ -11,10 +11,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from finetune import state
 from finetune.config import Config
 from finetune.metrics import drop_after, write_json
 from finetune.parallel import World
+from finetune.run_folder import folder_of
 
 if TYPE_CHECKING:
     from moshi.models.lm import LMModel
@@ -70,7 +70,7 @@ def mixed_loss(losses: Losses, mix: dict[str, float]) -> float | None:
     """One number for all datasets: their losses' mean by the weights of the mix; None where none is held out."""
     found = {name: values["loss"] for name, values in losses.items()}
     total = sum(mix[name] for name in found)
-    return sum(mix[name] * (loss or 0.0) for name, loss in found.items()) / total if found else None
+    return sum(mix[name] / total * (loss or 0.0) for name, loss in found.items()) if found else None
 
 
 class HeldOut:
@@ -109,9 +109,7 @@ class HeldOut:
     @property
     def best(self) -> int | None:
         """The step with the lowest loss among those with a checkpoint; None before the first."""
-        there = [
-            row for row in self.rows if row["loss"] is not None and state.folder_of(self._run, row["step"]).is_dir()
-        ]
+        there = [row for row in self.rows if row["loss"] is not None and folder_of(self._run, row["step"]).is_dir()]
         return min(there, key=lambda row: row["loss"])["step"] if there else None
 
     def losses(self, step: int) -> Losses:
@@ -121,7 +119,7 @@ class HeldOut:
     def _note_best(self) -> None:
         if (step := self.best) is not None:
             loss = next(row["loss"] for row in self.rows if row["step"] == step)
-            write_json(self._run / BEST, {"checkpoint": state.folder_of(Path(), step).as_posix(), "step": step,
+            write_json(self._run / BEST, {"checkpoint": folder_of(Path(), step).as_posix(), "step": step,
                                           "loss": loss})  # fmt: skip
 
 

@@ -119,16 +119,15 @@ def talk(
 
     from finetune.packed_voice import load_packed_voice
     from finetune.prompt import fed_rows
-    from finetune.sound import read_mono, speak
+    from finetune.sound import load_codec, read_mono, speak
     from finetune.talk import converse
-    from fisherprep.codec.mimi import encode_channels, encode_voice, load_mimi
+    from fisherprep.codec.mimi import encode_channels, encode_voice
 
     base = result.base
     samples, notes = read_mono(user)
     tokenizer, texts = base.tokenizer(), base.prompt_texts()
     tokens = texts.tokens(text_prompt)
-    assert base.files.mimi is not None, "opened with its codec"
-    mimi = load_mimi(base.files.mimi, base.files.mimi_config, str(device))
+    mimi = load_codec(base, device)
     packed = voice is not None and voice.suffix == ".pt"
     codes = None
     if voice is not None and not packed:
@@ -210,7 +209,8 @@ def _check_memory(result: Result, device: torch.device) -> None:
 
     if device.type != "cuda":
         return
-    needed, free = result.base.weights.stat().st_size, torch.cuda.mem_get_info(device)[0]
+    needed = sum(file.stat().st_size for file in result.base.weight_files)
+    free = torch.cuda.mem_get_info(device)[0]
     if needed > free:
         raise ValueError(
             f"--cpu-offload: the weights take {needed / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from finetune.data.mixture import MixtureState
+from finetune.run_folder import instead_of
 
 STATE_VERSION = 2
 STATE = "state.json"
@@ -60,19 +62,21 @@ class Progress:
 _SAMPLES, _SAMPLE_BYTES = 256, 1 << 14
 
 
-def base_fingerprint(weights: Path) -> str:
-    """Hash of a weights file's size, its head (a safetensors header) and 256 spots of 16 KiB evenly over it.
+def base_fingerprint(files: Sequence[Path]) -> str:
+    """Hash of weights files: of each its size, its head (a safetensors header) and 256 spots of 16 KiB evenly over it.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: one cannot be read.
     """
-    size = weights.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with weights.open("rb") as file:
-        digest.update(file.read(1 << 20))
-        for spot in range(_SAMPLES):
-            file.seek(size * spot // _SAMPLES)
-            digest.update(file.read(_SAMPLE_BYTES))
+    digest = hashlib.sha256()
+    for weights in files:
+        size = weights.stat().st_size
+        digest.update(str(size).encode())
+        with weights.open("rb") as file:
+            digest.update(file.read(1 << 20))
+            for spot in range(_SAMPLES):
+                file.seek(size * spot // _SAMPLES)
+                digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()
 
 
@@ -102,7 +106,7 @@ def read_progress(checkpoint: Path) -> Progress:
             mixture = MixtureState.from_dict(values["mixture"])
             return Progress(values["step"], mixture, dict(values["data"]), values["base"])
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ValueError(f"{file}: cannot be read ({err}); delete {checkpoint} to resume from an earlier one") from err
+        raise ValueError(f"{file}: cannot be read ({err}); {instead_of(checkpoint)}") from err
     raise ValueError(
         f"{file}: of version {values['version']}, expected {STATE_VERSION}; finish this run with its own program"
     )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finetune import flags, state
+from finetune import flags, run_folder, state
 from finetune.config import Config, DataConfig, ModelConfig
 from finetune.errors import clean_exit, usage_error
 from finetune.exam_tables import comparison
@@ -76,7 +76,7 @@ def main(
     with usage_error():
         given = flags.overrides(mix, typed, settings)
         run = flags.run_folder(out, given.get("data.mix"), resume)
-        goes_on = state.holds_run(run)
+        goes_on = run_folder.holds_run(run)
         config = flags.resumed_config(run, given, recipe, lr) if goes_on else flags.new_config(given, recipe, lr)
     with clean_exit():
         base = open_base(config.model.checkpoint)
@@ -95,8 +95,9 @@ def main(
                 raise SystemExit(stopped.exit_status) from None
     if world.is_main:
         click.echo(f"model: {base.files.label}, {config.steps} steps")
-        table = comparison("valid", summary["before"], summary["after"])
-        Console(width=None if sys.stdout.isatty() else 100).print(table)
+        if summary["after"]:
+            table = comparison("valid", summary["before"], summary["after"])
+            Console(width=None if sys.stdout.isatty() else 100).print(table)
         click.echo(f"run: {run}; evaluate it with `python -m finetune.evaluate {run}`")
 
 
@@ -134,7 +135,7 @@ def train(
         say(f"resumed after step {progress.step}")
     with world.together():
         if world.is_main:
-            state.write_config(run, config)
+            run_folder.write_config(run, config)
             if not progress.step:
                 write_json(run / SUMMARY, {"base": base.files.label, "toy": base.files.toy, "steps": config.steps})
     held_out = HeldOut(run, config, held_out_sources, world, progress.step)
@@ -164,9 +165,11 @@ def _start_or_resume(
 
     from finetune.optim import make_optimizer
 
-    progress = Progress.start(mixture.fingerprints(), base_fingerprint(base.weights))
-    found = world.from_main(state.completed(run) if world.is_main else None)
+    progress = Progress.start(mixture.fingerprints(), base_fingerprint(base.weight_files))
+    found = world.from_main(run_folder.completed(run) if world.is_main else None)
     if found:
+        with world.together():
+            state.verify(found[-1], world)
         progress = read_progress(found[-1]).on_same_inputs(progress)
     model = build_sharded(base, config.model, world, device)
     optimizer = make_optimizer(model, config.optim)

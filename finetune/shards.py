@@ -6,6 +6,8 @@ can be read by any number of processes, by one without a process group, and by n
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +33,23 @@ def write_tensors(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     writer = HuggingFaceStorageWriter(str(folder), fqn_to_index_mapping=_files(tensors), save_distributed=True)
     with _quiet(), _first_failure():
         dcp.save(dict(tensors), storage_writer=writer, no_dist=_alone())
+
+
+def settle_header(file: Path) -> None:
+    """Give a file's metadata a fixed order, so that the same tensors are the same bytes.
+
+    safetensors writes the keys of ``__metadata__`` in an order drawn for each process. The rest of a file is settled.
+    """
+    with file.open("r+b") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        header = json.loads(handle.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(text) <= length, "the same JSON in another order"
+        handle.seek(8)
+        handle.write(text.ljust(length))
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def read_into(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:

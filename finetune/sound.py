@@ -10,7 +10,10 @@ import numpy as np
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
 
 if TYPE_CHECKING:
+    import torch
     from moshi.models import MimiModel
+
+    from finetune.checkpoints import BaseModel
 
 
 def read_mono(file: Path) -> tuple[np.ndarray, list[str]]:
@@ -43,6 +46,25 @@ def read_mono(file: Path) -> tuple[np.ndarray, list[str]]:
     if not len(mono):
         raise ValueError(f"{file}: holds no sound after resampling")
     return mono, notes
+
+
+def load_codec(base: BaseModel, device: torch.device) -> MimiModel:
+    """The codec of a base model that was opened with it.
+
+    Raises:
+        ValueError: it cannot be read, or does not know all codes that the LM may say.
+    """
+    from fisherprep.codec.mimi import load_mimi
+
+    assert base.files.mimi is not None, "opened with its codec"
+    mimi = load_mimi(base.files.mimi, base.files.mimi_config, str(device))
+    if mimi.cardinality < base.lm["card"]:
+        raise ValueError(
+            f"{base.files.mimi}: the codec has {mimi.cardinality} entries in a codebook, but the model may say any of "
+            f"{base.lm['card']}: they do not belong together, so nothing can be listened to (a run: "
+            "--set samples.every=0; an evaluation: --turns 0)"
+        )
+    return mimi
 
 
 def speak(mimi: MimiModel, codes: np.ndarray, num_samples: int) -> np.ndarray:

@@ -1,53 +1,39 @@
 """Checkpoints of a run: everything needed to go on as if nothing had happened.
 
-    RUN/config.json                                  the resolved configuration
     RUN/checkpoints/step-00000040/weights/*          what learns, in fp32, by PyPI moshi's names (``model/build.py``)
                                   moments/*          AdamW's two moments of each
                                   random.safetensors torch's random state on each rank
-                                  state.json         step, position in the data, what data and base were; written last
+                                  state.json         step, position in the data, what data and base were
+                                  checksums.xxh128   of all these (``checksums.py``)
 
 What does not learn is the base model's and is not written; ``state.json`` names the base that it belongs to. The
 tensors are those of all ranks (``shards.py``): any number of processes can read them.
 
 A checkpoint is written under a name starting with ``.tmp-`` and renamed when whole, an old one is renamed before it is
-deleted: whatever bears the name ``step-N`` is complete, whenever the process dies.
+deleted: whatever bears the name ``step-N`` is complete, whenever the process dies. What is read again is compared with
+its checksums first; a checkpoint without any, of an older version of this program, is taken as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from finetune.config import Config, as_dict, make_config, merge
-from finetune.metrics import write_json
+from finetune import checksums
 from finetune.parallel import World
 from finetune.progress import STATE, Progress, as_text
+from finetune.run_folder import completed, folder_of, instead_of
 
 if TYPE_CHECKING:
     import torch
     from moshi.models.lm import LMModel
 
-CONFIG = "config.json"
-FOLDER = "checkpoints"
-_PREFIX = "step-"
 _UNFINISHED = ".tmp-"
 _ALONE = World()
-
-
-def completed(run: Path) -> list[Path]:
-    """The run's checkpoints, oldest first."""
-    found = (run / FOLDER).glob(f"{_PREFIX}*")
-    return sorted(p for p in found if p.is_dir() and p.name.removeprefix(_PREFIX).isdecimal())  # no step-backup
-
-
-def folder_of(run: Path, step: int) -> Path:
-    """The checkpoint after ``step`` steps."""
-    return run / FOLDER / f"{_PREFIX}{step:08d}"
 
 
 def save(
@@ -58,7 +44,7 @@ def save(
     Raises:
         ValueError: it could not be written (disk full, say), by this rank or another; older ones are untouched.
     """
-    from finetune.shards import write_tensors
+    from finetune.shards import settle_header, write_tensors
 
     target = folder_of(run, progress.step)
     tmp = target.with_name(f"{_UNFINISHED}{target.name}")
@@ -70,9 +56,19 @@ def save(
     with world.together(), _explained(target):
         write_tensors(tmp / "weights", trained(model))
         write_tensors(tmp / "moments", _moments(model, optimizer))
-    with world.together(), _explained(target):
         if world.is_main:
             _write_rest(tmp, progress, random_states)
+    names = checksums.share(world.from_main(checksums.files_of(tmp) if world.is_main else None), world)
+    with world.together(), _explained(target):
+        for name in names:
+            if name.startswith(("weights/", "moments/")):
+                settle_header(tmp / name)
+        digests = checksums.digests_of(tmp, names)
+    everyones = world.gather(digests)
+    with world.together(), _explained(target):
+        if world.is_main:
+            checksums.write(tmp, {name: digest for part in everyones for name, digest in part.items()})
+            _flush(tmp)
             if target.exists():  # a run that goes on from an earlier checkpoint writes this one again
                 shutil.rmtree(target)
             os.replace(tmp, target)
@@ -93,7 +89,7 @@ def _write_rest(folder: Path, progress: Progress, random_states: list[dict[str, 
     by_rank = {f"{rank}.{kind}": s for rank, states in enumerate(random_states) for kind, s in states.items()}
     save_file(by_rank, folder / "random.safetensors")
     (folder / STATE).write_text(as_text(progress, len(random_states)), encoding="utf-8")
-    for file in (folder / "random.safetensors", folder / STATE, folder):
+    for file in (folder / "random.safetensors", folder / STATE):
         _flush(file)
 
 
@@ -161,14 +157,31 @@ def _random_state() -> dict[str, torch.Tensor]:
     return states
 
 
+def verify(checkpoint: Path, world: World = _ALONE, part: str = "") -> None:
+    """Compare a checkpoint's files, or those below ``part``, with the checksums that it was saved with.
+
+    Each rank reads its share of them.
+
+    Raises:
+        ValueError: a file has changed since, or is gone; says which checkpoint to use instead.
+    """
+    try:
+        expected = checksums.recorded(checkpoint)
+        names = checksums.share([name for name in expected if name.startswith(part)], world)
+        checksums.check(checkpoint, {name: expected[name] for name in names})
+    except ValueError as err:
+        raise ValueError(f"{err}; {instead_of(checkpoint)}") from err
+
+
 def read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     """The learning tensors (fp32, PyPI moshi's names), whole, on the CPU.
 
     Raises:
-        ValueError: a file cannot be read.
+        ValueError: a file cannot be read, or is not as it was saved.
     """
     from finetune.shards import read_tensors
 
+    verify(checkpoint, part="weights/")
     with _readable(checkpoint / "weights", checkpoint):
         return read_tensors(checkpoint / "weights")
 
@@ -221,57 +234,4 @@ def _readable(place: Path, checkpoint: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as err:
         reason = (str(err).splitlines() or [type(err).__name__])[0]
-        raise ValueError(f"{place}: cannot be read ({reason}); delete {checkpoint} to use an earlier one") from err
-
-
-def holds_run(folder: Path) -> bool:
-    """Whether the folder is a run's: a checkpoint's config.json, say, is not a run's."""
-    try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except OSError:
-        return False
-    except ValueError:
-        return (folder / FOLDER).is_dir()
-    return isinstance(values, dict) and isinstance(values.get("data"), dict) and "mix" in values["data"]
-
-
-def write_config(run: Path, config: Config) -> None:
-    """Save the resolved configuration with the run, making its folder.
-
-    Raises:
-        ValueError: it cannot be written there.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        write_json(run / CONFIG, as_dict(config))
-    except OSError as err:
-        raise ValueError(f"{run}: cannot be written to ({err}); give another --out") from err
-
-
-def saved_config(run: Path, overrides: Mapping[str, Any]) -> Config:
-    """The configuration that a run was started with, with single values replaced.
-
-    Raises:
-        ValueError: the folder is not a run.
-    """
-    file = run / CONFIG
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as err:
-        raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is missing)") from err
-    except (OSError, ValueError) as err:
-        raise ValueError(f"{file}: cannot be read ({err})") from err
-    if not holds_run(run):
-        raise ValueError(f"{run}: not a run of finetune.run ({CONFIG} is of something else)")
-    return make_config(merge(values, overrides))
-
-
-def newest(run: Path) -> Path:
-    """The newest checkpoint.
-
-    Raises:
-        ValueError: the run has none yet.
-    """
-    if not (found := completed(run)):
-        raise ValueError(f"{run}: has no checkpoint yet; let `python -m finetune.run` reach its first one")
-    return found[-1]
+        raise ValueError(f"{place}: cannot be read ({reason}); {instead_of(checkpoint)}") from err

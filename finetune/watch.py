@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from finetune.config import Config
@@ -111,6 +112,15 @@ class Watchers(Watcher):
     def __enter__(self) -> Watchers:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all of them; what goes wrong with that is raised only where it would not hide why the run ends."""
+        failures = []
         for watcher in self._watchers:
-            watcher.close()
+            try:
+                watcher.close()
+            except (OSError, ValueError) as err:
+                failures.append(err)
+        if failures and error is None:
+            raise failures[0]

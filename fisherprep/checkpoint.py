@@ -23,6 +23,9 @@ DEFAULT_NAMES = {
 }
 """File names where config.json is silent (moshi/models/loaders.py MOSHI_NAME, MIMI_NAME, TEXT_TOKENIZER_NAME)."""
 
+INDEX_SUFFIX = ".index.json"
+"""After the name of a weights file that is split up: the list of its parts, as ``save_pretrained`` writes it."""
+
 TOY_KEY = "toy"
 """Key in the metadata of a toy's safetensors files: ``{"toy": "true"}``."""
 
@@ -34,6 +37,7 @@ class CheckpointFiles:
     source: str
     config: dict[str, Any] = field(default_factory=dict)
     moshi: Path | None = None
+    """the LM's weights, or the index of their parts (``weight_files``)"""
     mimi: Path | None = None
     tokenizer: Path | None = None
     mimi_config: Path | None = None
@@ -93,6 +97,8 @@ class Source:
 def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
     """Find the files of a checkpoint, fetching them when ``source`` is a hub repository.
 
+    Without a config.json it is a 7B as released, as it is to NVIDIA's and Kyutai's loaders.
+
     Args:
         source: a local directory, or a Hugging Face repo id such as ``nvidia/personaplex-7b-v1``.
         need: which of ``moshi``, ``mimi``, ``tokenizer``.
@@ -101,12 +107,40 @@ def locate(source: str, need: tuple[str, ...]) -> CheckpointFiles:
         ValueError: a file is missing, the config cannot be read, or the hub cannot be reached; the message says what
             was tried and what to give instead.
     """
-    fetch = Source(source).file
-    config = read_config(fetch(CONFIG_NAME))
-    files = {kind: fetch(config.get(f"{kind}_name") or DEFAULT_NAMES[kind]) for kind in need}
+    given = Source(source)
+    described = given.file_if_any(CONFIG_NAME)
+    config = read_config(described) if described else {}  # kyutai/moshiko-pytorch-bf16 has none
+    names = {kind: config.get(f"{kind}_name") or DEFAULT_NAMES[kind] for kind in need}
+    files = {kind: _weights(given, name) if kind == "moshi" else given.file(name) for kind, name in names.items()}
     if "mimi" in need and config.get("mimi_config_name"):
-        files["mimi_config"] = fetch(config["mimi_config_name"])
-    return CheckpointFiles(source=source, config=config, toy=any(_is_toy(f) for f in files.values()), **files)
+        files["mimi_config"] = given.file(config["mimi_config_name"])
+    toy = any(_is_toy(part) for file in files.values() for part in weight_files(file))
+    return CheckpointFiles(source=source, config=config, toy=toy, **files)
+
+
+def _weights(given: Source, name: str) -> Path:
+    """A weights file, or where it is split up the index of its parts, all of them fetched."""
+    index = f"{name}{INDEX_SUFFIX}"
+    if not isinstance(name, str) or given.file_if_any(name) or not given.file_if_any(index):
+        return given.file(name)
+    for part in weight_files(given.file(index)):
+        given.file(part.name)
+    return given.file(index)
+
+
+def weight_files(file: Path) -> list[Path]:
+    """The parts of which a file is the index; any other file itself.
+
+    Raises:
+        ValueError: the index cannot be read.
+    """
+    if not file.name.endswith(INDEX_SUFFIX):
+        return [file]
+    places = read_config(file).get("weight_map")
+    names = set(places.values()) if isinstance(places, dict) else set()
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise ValueError(f"{file}: expected `weight_map`, tensors and the names of the files beside it that hold them")
+    return [file.with_name(name) for name in sorted(names)]
 
 
 def read_config(file: Path) -> dict[str, Any]:

@@ -176,7 +176,7 @@ class World:
 
     def config(self, **changes: Any) -> Any:
         """The same as a configuration; ``changes`` by dotted key with ``__`` for the dot."""
-        from finetune.config import load_recipe, make_config, merge
+        from finetune.configure import load_recipe, make_config, merge
 
         values = {
             "data.mix": {"calls": 0.7, "shop": 0.3},

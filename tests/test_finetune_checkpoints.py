@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from finetune_tiny import tiny_lm, tiny_lm_config, train_tokenizer, write_checkpoint
+from huggingface_hub.errors import EntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from finetune.checkpoints import LM_DEFAULTS, load_model, open_base
 from finetune.model.keys import fuse_attention, is_fused
+from finetune.progress import base_fingerprint
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,6 +39,27 @@ def test_a_minimal_config_is_completed(tmp_path: Path, tokenizer: Path) -> None:
     assert open_base(str(checkpoint)).lm == {**LM_DEFAULTS, "dep_q": 16}
 
 
+@pytest.mark.parametrize("on_the_hub", [False, True])
+def test_without_a_config_it_is_a_7b(
+    tmp_path: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch, on_the_hub: bool
+) -> None:
+    """kyutai/moshiko-pytorch-bf16 has no config.json."""
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    (checkpoint / "config.json").unlink()
+
+    def download(repo: str, name: str) -> str:
+        if not (checkpoint / name).is_file():
+            raise EntryNotFoundError(f"404: {name}")
+        return str(checkpoint / name)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    monkeypatch.setattr("fisherprep.checkpoint._hub_answers", lambda: True)
+    base = open_base("kyutai/moshiko-pytorch-bf16" if on_the_hub else str(checkpoint))
+    assert base.lm == {**LM_DEFAULTS, "dep_q": 16} and base.weights == checkpoint / "model.safetensors"
+    with pytest.raises(ValueError, match=r"without a config\.json it is taken for a 7B"):
+        load_model(base, CPU)
+
+
 def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> None:
     split = tiny_lm().state_dict()
     fused = fuse_attention(split)
@@ -52,6 +75,38 @@ def test_fused_and_split_keys_load_alike(tmp_path: Path, tokenizer: Path) -> Non
     assert all(torch.equal(models[0][key], split[key]) and torch.equal(models[1][key], split[key]) for key in split)
 
 
+def _split_up(checkpoint: Path) -> Path:
+    """The weights in three files with an index, as ``save_pretrained`` leaves large ones."""
+    state = load_file(checkpoint / "model.safetensors")
+    (checkpoint / "model.safetensors").unlink()
+    places = {key: f"model-0000{1 + number % 3}-of-00003.safetensors" for number, key in enumerate(sorted(state))}
+    for name in set(places.values()):
+        part = {key: value for key, value in state.items() if places[key] == name}
+        save_file(part, checkpoint / name, {"toy": "true"})
+    index = checkpoint / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    return index
+
+
+def test_weights_in_several_files_are_one_model(tmp_path: Path, tokenizer: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "c", tokenizer)
+    whole = load_file(checkpoint / "model.safetensors")
+    index = _split_up(checkpoint)
+    base = open_base(str(checkpoint))
+    loaded = load_model(base, CPU).state_dict()
+    assert base.files.toy and all(torch.equal(loaded[key], whole[key]) for key in whole)
+    before = base_fingerprint(base.weight_files)
+    (checkpoint / "model-00002-of-00003.safetensors").write_bytes(b"x")
+    assert base_fingerprint(base.weight_files) != before
+    (checkpoint / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"model-00002-of-00003.safetensors: missing"):
+        open_base(str(checkpoint))
+    for bad in ("{}", '{"weight_map": {"a": "../model.safetensors"}}', '{"weight_map": {"a": 1}}'):
+        index.write_text(bad)
+        with pytest.raises(ValueError, match=r"index.json: expected `weight_map`"):
+            open_base(str(checkpoint))
+
+
 def test_our_split_is_moshis_own(tmp_path: Path, tokenizer: Path) -> None:
     """PyPI moshi loads the fused keys by a hook of its own; ours must put every row where that hook does."""
     from moshi.models.loaders import get_moshi_lm
@@ -64,7 +119,8 @@ def test_our_split_is_moshis_own(tmp_path: Path, tokenizer: Path) -> None:
     ours = load_model(open_base(str(checkpoint)), CPU).state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-    assert all(torch.equal(value, fused[key]) for key, value in fuse_attention(ours).items())
+    for state in (ours, dict(sorted(ours.items()))):  # sorted, step 10 comes before step 2
+        assert all(torch.equal(value, fused[key]) for key, value in fuse_attention(state).items())
 
 
 def test_eight_codebooks_become_sixteen_by_copying(tmp_path: Path, tokenizer: Path) -> None:

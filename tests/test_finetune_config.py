@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from finetune import flags
-from finetune.config import RECIPES, Config, as_dict, differences, load_recipe, make_config, merge
+from finetune.config import Config
+from finetune.configure import RECIPES, as_dict, differences, load_recipe, make_config, merge
 
 MIX = {"data": {"mix": {"fisher": 1}}}
 

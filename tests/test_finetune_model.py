@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from finetune import export as exporting
 from finetune import state
 from finetune.checkpoints import BaseModel, load_model, open_base
-from finetune.config import LoraConfig, ModelConfig, make_config
+from finetune.config import LoraConfig, ModelConfig
+from finetune.configure import make_config
 from finetune.export import export
 from finetune.model.build import (
     build_model,
@@ -315,6 +316,7 @@ def test_files_have_the_names_that_nvidias_programs_know(sources: dict[str, Path
         (base / "config.json").write_text(json.dumps({**config, f"{kind}_name": f"my-{old}"}))
     export(open_result(str(base), FILES), "personaplex", tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "checksums.xxh128",
         "config.json",
         "mimi_config.json",
         "model.safetensors",
@@ -365,3 +367,23 @@ def test_command_line(sources: dict[str, Path], tmp_path: Path) -> None:
         found = invoke(*args)
         assert found.exit_code == status and message in " ".join(found.output.split()), found.output
         assert not (tmp_path / "b").exists()
+
+
+# -- the first depth step ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [ModelConfig(gradient_checkpointing=False), LORA], ids=["full", "lora"])
+def test_queries_and_keys_of_the_first_depth_step_have_no_gradient_at_all(
+    sources: dict[str, Path], config: ModelConfig
+) -> None:
+    """It attends to itself alone. Without care the gradient is rounding noise, of which AdamW makes weights."""
+    model = build_model(base_of(sources, "personaplex"), config, CPU)
+    plain = load_model(base_of(sources, "personaplex"), CPU)
+    output = model(codes())
+    assert torch.equal(output.logits[:, :, 2:-2], plain(codes()).logits[:, :, 2:-2])
+    output.logits[:, :, 2:-2].square().sum().backward()
+    suffix = "lora_B.weight" if config.train == "lora" else "weight"
+    for step, learns in ((0, False), (1, True)):
+        gradient = model.get_parameter(f"depformer.layers.0.self_attn.in_projs.{step}.{suffix}").grad
+        assert gradient is not None and bool(gradient[:32].any()) is learns, "queries and keys"
+        assert bool(gradient[32:].any()), "values"

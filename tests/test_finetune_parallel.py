@@ -18,7 +18,7 @@ import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World as Data
 
-from finetune import state
+from finetune import run_folder
 from finetune.heldout import BEST, HELD_OUT, best_checkpoint
 from finetune.metrics import METRICS
 from finetune.run import main as run
@@ -76,7 +76,7 @@ def metrics(folder: Path) -> list[dict]:
 
 
 def tensors(folder: Path, what: str = "weights") -> dict[str, torch.Tensor]:
-    return read_tensors(state.newest(folder) / what)
+    return read_tensors(run_folder.newest(folder) / what)
 
 
 def furthest(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
@@ -107,7 +107,7 @@ def test_two_processes_train_as_one_does(runs: dict[int, Path]) -> None:
     assert furthest(tensors(runs[1], "moments"), tensors(runs[2], "moments")) < 1e-6
     for a, b in zip(*((runs[n] / HELD_OUT).read_text().splitlines() for n in (1, 2)), strict=True):
         assert json.loads(b)["loss"] == pytest.approx(json.loads(a)["loss"], rel=1e-6)
-    assert len(list((state.newest(runs[2]) / "weights").iterdir())) == 2, "each process wrote its shards"
+    assert len(list((run_folder.newest(runs[2]) / "weights").iterdir())) == 2, "each process wrote its shards"
 
 
 def test_two_processes_killed_and_resumed_are_bit_for_bit_the_same(
@@ -134,7 +134,7 @@ def test_two_processes_killed_and_resumed_are_bit_for_bit_the_same(
 def test_a_run_of_two_processes_goes_on_with_one(runs: dict[int, Path], tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(runs[2], out)
-    shutil.rmtree(state.newest(out))
+    shutil.rmtree(run_folder.newest(out))
     result = alone("--out", str(out), "--resume")
     assert result.exit_code == 0 and "resumed after step 6" in result.output
     for a, b in zip(metrics(runs[2]), metrics(out), strict=True):
@@ -168,7 +168,7 @@ def test_a_signal_saves_the_step_under_way_and_ends(
     assert result.exit_code == status, result.output
     assert f"stopped by {signal.Signals(number).name} after step 3; saved. Go on with: " in result.output
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
-    assert state.newest(out) == state.folder_of(out, 3) and len(metrics(out)) == 3
+    assert run_folder.newest(out) == run_folder.folder_of(out, 3) and len(metrics(out)) == 3
     monkeypatch.undo()
     result = alone("--out", str(out), "--resume", "--set", "save.every=2")
     assert result.exit_code == 0, result.output
@@ -185,8 +185,8 @@ def test_the_best_checkpoint_is_kept_and_named(runs: dict[int, Path]) -> None:
     best = min(rows[1:], key=lambda row: row["loss"])
     noted = json.loads((runs[1] / BEST).read_text())
     assert (noted["step"], noted["loss"]) == (best["step"], best["loss"])
-    assert best_checkpoint(runs[1]) == state.folder_of(runs[1], best["step"])
-    assert {p.name for p in state.completed(runs[1])} == {"step-00000006", "step-00000008"} | {noted_name(noted)}
+    assert best_checkpoint(runs[1]) == run_folder.folder_of(runs[1], best["step"])
+    assert {p.name for p in run_folder.completed(runs[1])} == {"step-00000006", "step-00000008"} | {noted_name(noted)}
 
 
 def noted_name(noted: dict) -> str:
@@ -197,7 +197,7 @@ def test_a_disk_full_while_saving_leaves_what_was_saved(runs: dict[int, Path], t
     """No file may grow to the size that the next checkpoint's would have."""
     out = tmp_path / "run"
     shutil.copytree(runs[1], out)
-    shutil.rmtree(state.newest(out))
+    shutil.rmtree(run_folder.newest(out))
     before = tensors(out)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
@@ -207,8 +207,8 @@ def test_a_disk_full_while_saving_leaves_what_was_saved(runs: dict[int, Path], t
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert result.exit_code == 1
     assert "step-00000008: the checkpoint could not be written" in result.output and "disk full?" in result.output
-    assert state.newest(out).name == "step-00000006" and furthest(tensors(out), before) == 0
-    assert not list((out / state.FOLDER).glob(".tmp-*"))
+    assert run_folder.newest(out).name == "step-00000006" and furthest(tensors(out), before) == 0
+    assert not list((out / run_folder.FOLDER).glob(".tmp-*"))
     assert alone("--out", str(out), "--resume").exit_code == 0
     assert furthest(tensors(out), tensors(runs[1])) == 0
 
@@ -222,3 +222,17 @@ def test_adapters_train_on_two_processes(world: Data, tmp_path: Path) -> None:
     one, two = tensors(tmp_path / "1"), tensors(tmp_path / "2")
     assert all("lora" in name for name in one)
     assert furthest(one, two) < 1e-6
+
+
+def test_two_processes_refuse_damaged_shards_with_one_message(runs: dict[int, Path], tmp_path: Path) -> None:
+    """Each compares its share; what one finds, all are told."""
+    out = tmp_path / "run"
+    shutil.copytree(runs[2], out)
+    shard = max((run_folder.newest(out) / "weights").iterdir())
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    processes = start_two("--out", str(out), "--resume")
+    errors = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    assert all(f"{shard}: is damaged" in error and "step-00000006" in error for error in errors), errors

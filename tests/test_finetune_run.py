@@ -19,7 +19,7 @@ import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, tiny_lm, write_work
 
-from finetune import state
+from finetune import checksums, run_folder, state
 from finetune.checkpoints import load_model, open_base
 from finetune.config import OptimConfig
 from finetune.data.mixture import MixtureState
@@ -47,7 +47,7 @@ def invoke(command: Any, *args: str) -> Result:
 
 
 def newest_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return state.read_weights(state.newest(folder))
+    return state.read_weights(run_folder.newest(folder))
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -84,7 +84,7 @@ def test_a_run_leaves_what_it_says(straight: Path) -> None:
     timings = [json.loads(line) for line in (straight / TIMINGS).read_text().splitlines()]
     assert [line["step"] for line in timings] == list(range(1, STEPS + 1))
     assert all(line["peak_memory_bytes"] > 0 and line["frames_per_s"] > 0 for line in timings)
-    assert [p.name for p in state.completed(straight)] == ["step-00000003", "step-00000004", "step-00000006"]
+    assert [p.name for p in run_folder.completed(straight)] == ["step-00000003", "step-00000004", "step-00000006"]
     rows = [json.loads(line) for line in (straight / "heldout.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 3, 6]
     assert rows[0]["datasets"] == summary["before"] and rows[-1]["datasets"] == summary["after"]
@@ -121,7 +121,7 @@ def test_stopped_and_resumed_is_bit_for_bit_the_same(straight: Path, tmp_path: P
 
 
 def _moments(folder: Path) -> dict[str, torch.Tensor]:
-    return read_tensors(state.newest(folder) / "moments")
+    return read_tensors(run_folder.newest(folder) / "moments")
 
 
 def test_killed_at_any_instant_and_resumed_is_bit_for_bit_the_same(
@@ -143,6 +143,8 @@ def test_killed_at_any_instant_and_resumed_is_bit_for_bit_the_same(
     assert result.exit_code == 0, result.output
     assert (out / METRICS).read_bytes() == (straight / METRICS).read_bytes()
     assert same(newest_weights(out), newest_weights(straight))
+    sums = [(run_folder.newest(folder) / checksums.NAME).read_text() for folder in (out, straight)]
+    assert sums[0] == sums[1] and sums[0].count("\n") == 4, "the files, too, are the same bytes"
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(world: World, tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
             _save(tmp_path, 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert state.completed(tmp_path) == [old]
+    assert run_folder.completed(tmp_path) == [old]
     assert {file: file.read_bytes() for file in old.rglob("*") if file.is_file()} == before
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
 
@@ -189,25 +191,87 @@ def test_only_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 30, 4000):
         _save(tmp_path, step)
         state.prune(tmp_path, keep=2, best=1)
-    assert [p.name for p in state.completed(tmp_path)] == ["step-00000001", "step-00000030", "step-00004000"]
+    assert [p.name for p in run_folder.completed(tmp_path)] == ["step-00000001", "step-00000030", "step-00004000"]
     state.prune(tmp_path, keep=1, best=None)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == ["step-00004000"]
-    assert state.newest(tmp_path) == state.folder_of(tmp_path, 4000)
-    assert read_progress(state.newest(tmp_path)).step == 4000
+    assert run_folder.newest(tmp_path) == run_folder.folder_of(tmp_path, 4000)
+    assert read_progress(run_folder.newest(tmp_path)).step == 4000
 
 
-@pytest.mark.parametrize("name", ["state.json", "moments", "weights", "random.safetensors"])
-def test_a_damaged_checkpoint_is_refused_with_what_to_do(
-    world: World, straight: Path, tmp_path: Path, name: str
-) -> None:
+PARTS = ["state.json", "moments", "weights", "random.safetensors"]
+
+
+def _file_of(checkpoint: Path, part: str) -> Path:
+    place = checkpoint / part
+    return next(place.iterdir()) if place.is_dir() else place
+
+
+def _flip(file: Path) -> None:
+    """Change one bit in the middle of a file: its size and, of a safetensors file, its header stay."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_named(straight: Path, tmp_path: Path, part: str) -> None:
     out = tmp_path / "run"
     shutil.copytree(straight, out)
-    file = state.newest(out) / name
-    file = next(file.iterdir()) if file.is_dir() else file
+    newest = run_folder.newest(out)
+    _flip(_file_of(newest, part))
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 1
+    assert re.search(rf"{part}.*: is damaged.* delete .*{newest.name} to use .* step-00000004", _flat(result.output))
+    shutil.rmtree(newest)
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 0 and "resumed after step 4" in result.output
+    assert same(newest_weights(out), newest_weights(straight))
+
+
+def test_damaged_weights_are_neither_examined_nor_exported(straight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    for older in run_folder.completed(out)[:-1]:
+        shutil.rmtree(older)
+    _flip(_file_of(run_folder.newest(out), "weights"))
+    for command, *args in ((evaluate, out, "--turns", 0), (export, out, "--out", tmp_path / "x")):
+        result = invoke(command, *map(str, args))
+        assert result.exit_code == 1
+        assert re.search("is damaged.* keeps none before it", _flat(result.output)), result.output
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_without_checksums_a_cut_file_is_refused_all_the_same(straight: Path, tmp_path: Path, part: str) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    (run_folder.newest(out) / checksums.NAME).unlink()
+    assert invoke(run, "--out", str(out), "--resume").exit_code == 0, "of an older version of the program"
+    file = _file_of(run_folder.newest(out), part)
     file.write_bytes(file.read_bytes()[:20])
     result = invoke(run, "--out", str(out), "--resume")
     assert result.exit_code == 1
-    assert re.search(rf"{name}: cannot be read.* delete", _flat(result.output))
+    assert re.search(rf"{part}: cannot be read.* delete .* step-00000004", _flat(result.output))
+
+
+@pytest.mark.parametrize("list_of_checksums", [b"\xff\xfe", b"half a li"])
+def test_a_damaged_list_of_checksums_is_refused(straight: Path, tmp_path: Path, list_of_checksums: bytes) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    (run_folder.newest(out) / checksums.NAME).write_bytes(list_of_checksums)
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 1 and re.search("checksums.xxh128: .* to use the one", _flat(result.output))
+
+
+def test_an_export_damaged_on_its_way_is_refused(straight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    invoke(export, str(straight), "--out", str(out))
+    assert set(checksums.recorded(out)) == {file.name for file in out.iterdir()} - {checksums.NAME}
+    open_base(str(out))
+    _flip(out / "model.safetensors")
+    with pytest.raises(ValueError, match=r"model.safetensors: is damaged.* export or copy it again"):
+        open_base(str(out))
+    (out / checksums.NAME).unlink()
+    open_base(str(out))
 
 
 # -- evaluate and export ----------------------------------------------------------------------------------------------
@@ -229,7 +293,7 @@ def test_an_exported_run_is_a_checkpoint_like_its_base(world: World, straight: P
     out = tmp_path / "exported"
     result = invoke(export, str(straight), "--out", str(out))
     assert result.exit_code == 0 and "TOY" in result.output
-    assert {p.name for p in out.iterdir()} == {p.name for p in world.checkpoint.iterdir()}
+    assert {p.name for p in out.iterdir()} == {p.name for p in world.checkpoint.iterdir()} | {checksums.NAME}
     files = locate(str(out), ("moshi", "mimi", "tokenizer"))
     assert files.toy
     assert files.tokenizer.read_bytes() == (world.checkpoint / "tokenizer_spm_32k_3.model").read_bytes()
@@ -316,7 +380,7 @@ def test_a_hub_out_of_reach_is_told_with_what_to_give_instead(
     result = invoke(run, *world.args(tmp_path / "run", "--checkpoint", "nvidia/personaplex-7b-v1"))
     assert result.exit_code == 1
     assert re.search(
-        "no such folder here, and fetching config.json .* Give --checkpoint a folder", _flat(result.output)
+        "no such folder here, and fetching model.safetensors .* Give --checkpoint a folder", _flat(result.output)
     )
 
 

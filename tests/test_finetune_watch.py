@@ -17,6 +17,7 @@ import soundfile
 import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, voice_row, write_work
+from safetensors.torch import load_file, save_file
 
 from finetune.evaluate import main as evaluate
 from finetune.report import main as report
@@ -24,7 +25,7 @@ from finetune.run import main as run
 from finetune.sensitivity import shuffled_prompts
 from finetune.turns.moments import Moment
 from finetune.turns.talks import Talk, Task, heard_by_audio
-from finetune.watch import StepReport
+from finetune.watch import StepReport, Watcher, Watchers
 from finetune.watchers.report import _plain
 from finetune.watchers.speed import Cost
 
@@ -127,6 +128,47 @@ def test_the_report_tells_the_run(watched: Path) -> None:
         assert part in text
     last = json.loads((watched / "heldout.jsonl").read_text().splitlines()[-1])
     assert f"{last['datasets']['calls']['loss']:.4f}" in text
+
+
+def test_a_codec_that_does_not_know_all_codes_of_the_model_is_refused(talking: TalkingWorld, tmp_path: Path) -> None:
+    """Rather than an index error when the model first says such a code."""
+    checkpoint = tmp_path / "c"
+    shutil.copytree(talking.checkpoint, checkpoint)
+    name = "tokenizer-e351c8d8-checkpoint125.safetensors"
+    config = json.loads((checkpoint / "mimi_config.json").read_text())
+    config["quantizer"]["bins"] = 256
+    (checkpoint / "mimi_config.json").write_text(json.dumps(config))
+    weights = load_file(checkpoint / name)
+    small = {key: v[:256].contiguous() if v.shape[:1] == (2048,) else v for key, v in weights.items()}
+    save_file(small, checkpoint / name, {"toy": "true"})
+    flags = ("--mix", "talk", "--steps", "1", "--set", "samples.every=1", "--set", "samples.seconds=1")
+    result = invoke(run, *talking.args(tmp_path / "run", *flags, "--checkpoint", str(checkpoint)))
+    assert result.exit_code == 1
+    assert "the codec has 256 entries in a codebook, but the model may say any of 2048" in " ".join(
+        result.output.split()
+    )
+
+
+class Closes(Watcher):
+    """Notes that it was closed, and fails at it where it is told to."""
+
+    def __init__(self, closed: list[Watcher], failure: Exception | None = None) -> None:
+        self._closed, self._failure = closed, failure
+
+    def close(self) -> None:
+        self._closed.append(self)
+        if self._failure is not None:
+            raise self._failure
+
+
+def test_why_a_run_ends_is_not_hidden_by_a_watcher_that_cannot_close() -> None:
+    closed: list[Watcher] = []
+    on_lookers = [Closes(closed, OSError("disk full")), Closes(closed)]
+    with pytest.raises(ValueError, match="training has diverged"), Watchers(on_lookers):
+        raise ValueError("training has diverged")
+    with pytest.raises(OSError, match="disk full"), Watchers(on_lookers):
+        pass
+    assert closed == on_lookers * 2
 
 
 def test_the_report_can_be_written_at_any_time(watched: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 KILLS_PER_STAGE = 2
 NOT_COMPARED = {".lock", "timings.jsonl", "report.md"}
-"""The lock; wall-clock times. Tensors of checkpoints are compared by value: the order of a file's header is free."""
+"""The lock; wall-clock times."""
 
 
 def commands(ldc: Path, out: Path, toy: Path) -> dict[str, list[str]]:
@@ -52,10 +52,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
-        and file.name not in NOT_COMPARED
-        and "tfevents" not in file.name
-        and file.suffix != ".safetensors"
+        if file.is_file() and file.name not in NOT_COMPARED and "tfevents" not in file.name
     }
 
 
@@ -82,15 +79,3 @@ def test_killed_at_random_moments_and_run_again(straight, toy_checkpoint, tmp_pa
         finish(command, tmp_path)
     for folder in ("ldc", "fisher", "coffee", "run"):
         assert digest(tmp_path / folder) == digest(undisturbed / folder), folder
-    tensors = sorted(file.relative_to(undisturbed) for file in (undisturbed / "run").rglob("*.safetensors"))
-    assert tensors == sorted(file.relative_to(tmp_path) for file in (tmp_path / "run").rglob("*.safetensors"))
-    assert len(tensors) == 3 * len(list((undisturbed / "run" / "checkpoints").iterdir()))
-    for name in tensors:
-        assert values(tmp_path / name) == values(undisturbed / name), name
-
-
-def values(file: Path) -> dict:
-    """Every tensor of a file, as bytes."""
-    from safetensors.torch import load_file
-
-    return {name: tensor.numpy().tobytes() for name, tensor in load_file(file).items()}

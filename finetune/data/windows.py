@@ -16,13 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from finetune.config import AGENTS
 from finetune.data.dataset import Call, CallCodes, CodesDataset
 from finetune.prompt import AGENT, ROWS, USER, PromptTexts, prompt_frames, system_prompt
 from fisherprep.schema import MASKED, SIDES
-
-AGENTS = ("random", "both")
-"""``random``: one side of each stretch is the agent; ``both``: each stretch gives a window for either side. Sides that
-the manifest or the call rules out are never the agent."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class WindowSource:
 
     Args:
         max_prompt_share: part of a window that its prompt may take.
-        agent: one of ``AGENTS``.
+        agent: one of ``config.AGENTS``.
         drop_text_prompt: probability of a window without text prompt.
         drop_voice_prompt: probability of a window without voice prompt, independent of the text's.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from finetune.checkpoints import BaseModel, empty_model, open_weights
 from finetune.config import LORA, ModelConfig
 from finetune.model import lora
-from finetune.model.forward import contiguous_steps
+from finetune.model.forward import contiguous_steps, still_first_step
 
 if TYPE_CHECKING:
     import torch
@@ -67,6 +67,7 @@ def on_meta(base: BaseModel, config: ModelConfig, frozen_dtype: torch.dtype) -> 
         dtype = torch.float32 if learns else frozen_dtype
         _replace(model, name, torch.empty(parameter.shape, dtype=dtype, device="meta"), learns)
     contiguous_steps(model)
+    still_first_step(model)
     return model
 
 

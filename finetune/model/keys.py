@@ -69,16 +69,20 @@ def parts(shapes: Mapping[str, Sequence[int]]) -> dict[str, Part | None]:
 
 
 def fuse_attention(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Split attention keys as the fused keys of the released files."""
+    """Split attention keys, in any order, as the fused keys of the released files."""
     import torch
 
-    fused: dict[str, list[torch.Tensor]] = {}
+    fused: dict[str, dict[int, torch.Tensor]] = {}
     for key, value in state.items():
-        match = _SPLIT.fullmatch(key)
+        match, step = _SPLIT.fullmatch(key), 0
         if match is not None:
             key = f"{match[1]}.in_proj_weight" if match[2] == "in" else f"{match[1]}.out_proj.weight"
-        fused.setdefault(key, []).append(value)  # steps come in order: state_dict lists modules in order
-    return {key: torch.cat(values) if len(values) > 1 else values[0] for key, values in fused.items()}
+            step = int(match[3])
+        fused.setdefault(key, {})[step] = value
+    return {
+        key: torch.cat([steps[step] for step in sorted(steps)]) if len(steps) > 1 else steps[0]
+        for key, steps in fused.items()
+    }
 
 
 def is_agents(key: str) -> bool:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune import state
+from finetune import run_folder, state
 from finetune.checkpoints import BaseModel, load_model, open_base
 from finetune.config import ModelConfig
 from finetune.model.build import build_model, load_trained, plain_model
-from fisherprep.checkpoint import read_config
+from fisherprep.checkpoint import DEFAULT_NAMES, read_config
 
 if TYPE_CHECKING:
     import torch
@@ -67,12 +67,12 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
         ValueError: something is missing or cannot be read; says what.
     """
     folder = Path(source)
-    run = folder.parent.parent if folder.parent.name == state.FOLDER else folder
+    run = folder.parent.parent if folder.parent.name == run_folder.FOLDER else folder
     if not is_run(run):
         if step is not None or base_model is not None:
             raise ValueError(f"{source}: not a run of finetune.run, so it has no steps and no base model to choose")
         return Result(open_base(source, need), ModelConfig(checkpoint=source))
-    config = state.saved_config(run, {"model.checkpoint": base_model} if base_model else {}).model
+    config = run_folder.saved_config(run, {"model.checkpoint": base_model} if base_model else {}).model
     checkpoint = _checkpoint(run, step) if run is folder else folder
     if not checkpoint.is_dir():
         raise ValueError(f"{checkpoint}: no such checkpoint")
@@ -82,21 +82,24 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
 def refuse_neither(source: str) -> None:
     """Raise ``ValueError`` where ``source`` is a folder, and neither a run nor a checkpoint."""
     folder = Path(source)
-    if folder.is_dir() and folder.parent.name != state.FOLDER and not (folder / state.CONFIG).is_file():
-        raise ValueError(f"{source}: not a run of finetune.run and no checkpoint folder ({state.CONFIG} is missing)")
+    told = any((folder / name).is_file() for name in (run_folder.CONFIG, DEFAULT_NAMES["moshi"]))
+    if folder.is_dir() and folder.parent.name != run_folder.FOLDER and not told:
+        raise ValueError(
+            f"{source}: not a run of finetune.run and no checkpoint folder ({run_folder.CONFIG} is missing)"
+        )
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is one of ``finetune.run``: its config.json is a trainer's, not a model's."""
-    file = folder / state.CONFIG
+    file = folder / run_folder.CONFIG
     return file.is_file() and isinstance(read_config(file).get("data"), dict)
 
 
 def _checkpoint(run: Path, step: int | None) -> Path:
-    newest = state.newest(run)
+    newest = run_folder.newest(run)
     if step is None:
         return newest
-    found = {int(path.name.rpartition("-")[2]): path for path in state.completed(run)}
+    found = {int(path.name.rpartition("-")[2]): path for path in run_folder.completed(run)}
     if step not in found:
         raise ValueError(f"{run}: has no checkpoint of step {step}; it has {', '.join(map(str, found))}")
     return found[step]

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
-from finetune.config import as_dict
+from finetune.configure import as_dict
 from finetune.watch import Start, StepReport, Watcher
 from finetune.watchers.logs import timings
 from finetune.watchers.speed import Cost

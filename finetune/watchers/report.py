@@ -59,7 +59,7 @@ def write_report(run: Path) -> Path:
     Raises:
         ValueError: the folder is no run, or has taken no step yet.
     """
-    from finetune.state import saved_config
+    from finetune.run_folder import saved_config
 
     config = saved_config(run, {})
     metrics, heldout = rows(run / METRICS), rows(run / HELD_OUT)

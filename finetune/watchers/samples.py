@@ -66,7 +66,7 @@ class Samples(Watcher):
     """Lets the model talk after every ``samples.every`` steps, before the first and after the last."""
 
     def on_start(self, start: Start) -> None:
-        """Raises ``ValueError`` where the codec cannot be read."""
+        """Raises ``ValueError`` where the codec cannot be read or is not the model's."""
         from finetune.checkpoints import open_base
         from finetune.data.sources import open_held_out
 
@@ -76,7 +76,7 @@ class Samples(Watcher):
         sources, _ = open_held_out(start.config.data, "valid", base, texts)
         self._samples = [s for name, src in sources.items() for s in choose(name, src, texts, start.config.samples)]
         self._tokenizer = base.tokenizer()
-        self._files = base.files
+        self._base = base
         self._talk(start.step)
 
     def on_step(self, report: StepReport) -> None:
@@ -91,8 +91,9 @@ class Samples(Watcher):
         if self._samples and due and not self._start.world.from_main(folder.exists()):
             with torch.random.fork_rng(devices=[]):  # making the codec draws numbers, which training must not miss
                 said = self._converse(self._start.model)
-                if self._start.world.is_main:
-                    self._write(folder, said)
+                with self._start.world.together():
+                    if self._start.world.is_main:
+                        self._write(folder, said)
 
     def _converse(self, model: LMModel) -> list[tuple[Sample, np.ndarray, np.ndarray]]:
         from finetune.prompt import SILENCE_TOKENS
@@ -114,11 +115,9 @@ class Samples(Watcher):
 
         import soundfile
 
-        from finetune.sound import speak
-        from fisherprep.codec.mimi import load_mimi
+        from finetune.sound import load_codec, speak
 
-        assert self._files.mimi is not None, "opened with its codec"
-        mimi = load_mimi(self._files.mimi, self._files.mimi_config, str(self._start.device))
+        mimi = load_codec(self._base, self._start.device)
         tmp = folder.with_name(f".tmp-{folder.name}")
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir(parents=True)
@@ -133,7 +132,7 @@ class Samples(Watcher):
                 "agent_side": sample.side,
                 "prompt": sample.text,
                 "said": words(self._tokenizer, text),
-                "toy": self._files.toy,
+                "toy": self._base.files.toy,
             }
             (tmp / f"{stem}.json").write_text(json.dumps(row, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(tmp, folder)
