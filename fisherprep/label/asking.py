@@ -86,13 +86,15 @@ class Asking:
         for at, shard in enumerate(shards):
             opened = self.open(shard)
             if opened.open:
-                yield from self._asked(shards[at:], progress, task)
+                yield from self._asked(opened, shards[at + 1 :], progress, task)
                 return
             self.known += opened.known
             progress.advance(task, opened.num_calls)
             yield shard
 
-    def _asked(self, shards: list[Shard], progress: Progress, task: TaskID) -> Generator[Shard, None, None]:
+    def _asked(
+        self, first: _OpenShard, others: list[Shard], progress: Progress, task: TaskID
+    ) -> Generator[Shard, None, None]:
         progress.stop()  # a server that is started shows its own
         with self.connect() as servers:
             progress.start()
@@ -103,12 +105,11 @@ class Asking:
                 progress.update(task, advance=calls, unit=f"calls, {speed:,.0f} tokens/s")
 
             with _prompt_switches():
-                loop = _Loop(self, shards, servers, advance)
+                loop = _Loop(self, first, others, servers, advance)
                 try:
                     yield from loop.shards()
                 finally:
                     loop.end()
-                    self.took_s = time.monotonic() - began
 
     def open(self, shard: Shard) -> _OpenShard:
         """Read a shard and see what is still to be asked about its calls."""
@@ -136,12 +137,19 @@ def _prompt_switches() -> Iterator[None]:
 class _Loop:
     """The event loop's thread, from its start to its end."""
 
-    def __init__(self, asking: Asking, shards: list[Shard], servers: Servers, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        first: _OpenShard,
+        others: list[Shard],
+        servers: Servers,
+        advance: Callable[[int], None],
+    ) -> None:
         self.asking, self.servers, self.advance = asking, servers, advance
         self._ready: queue.SimpleQueue[Shard | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._main = self._loop.create_task(self._ask_all(shards))
+        self._main = self._loop.create_task(self._ask_all(first, others))
         self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
         self._thread.start()
 
@@ -175,32 +183,40 @@ class _Loop:
             self._loop.close()
             self._ready.put(None)
 
-    async def _ask_all(self, shards: list[Shard]) -> None:
+    async def _ask_all(self, first: _OpenShard, others: list[Shard]) -> None:
         async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
             self.asking.traffic = pool.traffic
+            began = time.monotonic()
+            # Twice as many exchanges as places: when a place is freed, the next request is there to take it.
+            num_exchanges = 2 * pool.slots
             calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(pool.slots)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._read(shards, calls, pool.slots))
-                    for _ in range(pool.slots):
+                    group.create_task(self._read(first, others, calls, num_exchanges))
+                    for _ in range(num_exchanges):
                         group.create_task(self._converse(calls, pool))
             except* AllServersLost as lost:
                 self.asking.stopped = self.servers.post_mortem() or str(lost.exceptions[0])
             except* Exception as errors:
                 raise _first(errors) from None
+            finally:
+                self.asking.took_s = time.monotonic() - began
 
-    async def _read(self, shards: list[Shard], calls: asyncio.Queue, num_readers: int) -> None:
+    async def _read(self, first: _OpenShard, others: list[Shard], calls: asyncio.Queue, num_exchanges: int) -> None:
         """Read shards ahead of the requests, and put what is to be asked in line."""
-        for shard in shards:
-            opened = await asyncio.to_thread(self.asking.open, shard)
-            self.asking.known += opened.known
-            self.advance(opened.num_calls - opened.left)
-            if not opened.open:
-                self._ready.put(shard)
-            for exchange, step in opened.open:
-                await calls.put((opened, exchange, step))
-        for _ in range(num_readers):
+        await self._put_in_line(first, calls)
+        for shard in others:
+            await self._put_in_line(await asyncio.to_thread(self.asking.open, shard), calls)
+        for _ in range(num_exchanges):
             await calls.put(None)
+
+    async def _put_in_line(self, opened: _OpenShard, calls: asyncio.Queue) -> None:
+        self.asking.known += opened.known
+        self.advance(opened.num_calls - opened.left)
+        if not opened.open:
+            self._ready.put(opened.shard)
+        for exchange, step in opened.open:
+            await calls.put((opened, exchange, step))
 
     async def _converse(self, calls: asyncio.Queue, pool: ServerPool) -> None:
         """Take one call after another and follow its exchange to the end."""
