@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -375,6 +376,12 @@ def test_the_next_requests_are_ready_before_places_are(work, monkeypatch):
     _, server = run(work, lambda body, nth: Act(sound_answer(body), delay_s=0.02))
     assert server.most_in_flight == QUICK.concurrency and most == 2 * QUICK.concurrency
     assert sorted(read) == ["fe_03_0000", "fe_03_0001", "fe_03_0002"]
+
+
+def test_garbage_is_collected_as_before_once_all_is_asked(work):
+    counts, frozen = gc.get_threshold(), []
+    run(work, lambda body, nth: frozen.append(gc.get_freeze_count()) or sound(body, nth))
+    assert min(frozen) > 0 and gc.get_freeze_count() == 0 and gc.get_threshold() == counts
 
 
 def test_the_time_of_asking_ends_with_the_last_reply(work):

@@ -8,6 +8,7 @@ started) only when something is to be asked.
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import sys
 import threading
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _SWITCH_S = 0.0005
+_GARBAGE_OBJECTS = 20_000
+"""New objects after which garbage is looked for; a shard that is read has as many."""
 CALL_COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_side"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
@@ -83,17 +86,23 @@ class Asking:
         """
         total = sum(self.work.read("conversations", shard.name, ["call_id"]).num_rows for shard in shards)
         task = progress.add_task("asking", total=total, unit="calls")
-        for at, shard in enumerate(shards):
+        first: list[_OpenShard] = []
+        left = iter(shards)
+        for shard in left:
             opened = self.open(shard)
             if opened.open:
-                yield from self._asked(opened, shards[at + 1 :], progress, task)
-                return
-            self.known += opened.known
-            progress.advance(task, opened.num_calls)
-            yield shard
+                first.append(opened)
+            else:
+                self.known += opened.known
+                progress.advance(task, opened.num_calls)
+                yield shard
+            if sum(one.left for one in first) >= self.limits.concurrency:
+                break  # a server can be kept busy
+        if first:
+            yield from self._asked(first, left, progress, task)
 
     def _asked(
-        self, first: _OpenShard, others: list[Shard], progress: Progress, task: TaskID
+        self, first: list[_OpenShard], others: Iterator[Shard], progress: Progress, task: TaskID
     ) -> Generator[Shard, None, None]:
         progress.stop()  # a server that is started shows its own
         with self.connect() as servers:
@@ -104,7 +113,7 @@ class Asking:
                 speed = self.traffic.tokens_out / max(time.monotonic() - began, 0.001)
                 progress.update(task, advance=calls, unit=f"calls, {speed:,.0f} tokens/s")
 
-            with _prompt_switches():
+            with _short_pauses():
                 loop = _Loop(self, first, others, servers, advance)
                 try:
                     yield from loop.shards()
@@ -124,14 +133,22 @@ class Asking:
 
 
 @contextmanager
-def _prompt_switches() -> Iterator[None]:
-    """Let the event loop run soon after a reply came, though another thread is reading shards: 5 ms is usual."""
-    usual = sys.getswitchinterval()
+def _short_pauses() -> Iterator[None]:
+    """Let the event loop run soon after a reply came, though other threads read and write shards.
+
+    They give way after `_SWITCH_S` (5 ms is usual), and collecting garbage, which stops all threads, does not go
+    through what was there before (0.1 s with the usual modules).
+    """
+    usual_s, usual_counts = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(_GARBAGE_OBJECTS, *usual_counts[1:])
+    gc.freeze()
     try:
         yield
     finally:
-        sys.setswitchinterval(usual)
+        gc.unfreeze()
+        gc.set_threshold(*usual_counts)
+        sys.setswitchinterval(usual_s)
 
 
 class _Loop:
@@ -140,8 +157,8 @@ class _Loop:
     def __init__(
         self,
         asking: Asking,
-        first: _OpenShard,
-        others: list[Shard],
+        first: list[_OpenShard],
+        others: Iterator[Shard],
         servers: Servers,
         advance: Callable[[int], None],
     ) -> None:
@@ -183,7 +200,7 @@ class _Loop:
             self._loop.close()
             self._ready.put(None)
 
-    async def _ask_all(self, first: _OpenShard, others: list[Shard]) -> None:
+    async def _ask_all(self, first: list[_OpenShard], others: Iterator[Shard]) -> None:
         async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
             self.asking.traffic = pool.traffic
             began = time.monotonic()
@@ -202,9 +219,12 @@ class _Loop:
             finally:
                 self.asking.took_s = time.monotonic() - began
 
-    async def _read(self, first: _OpenShard, others: list[Shard], calls: asyncio.Queue, num_exchanges: int) -> None:
-        """Read shards ahead of the requests, and put what is to be asked in line."""
-        await self._put_in_line(first, calls)
+    async def _read(
+        self, first: list[_OpenShard], others: Iterator[Shard], calls: asyncio.Queue, num_exchanges: int
+    ) -> None:
+        """Put what is to be asked in line, and read the other shards ahead of the requests."""
+        for opened in first:
+            await self._put_in_line(opened, calls)
         for shard in others:
             await self._put_in_line(await asyncio.to_thread(self.asking.open, shard), calls)
         for _ in range(num_exchanges):
