@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _SWITCH_S = 0.0005
 _GARBAGE_OBJECTS = 20_000
 """New objects after which garbage is looked for; a shard that is read has as many."""
+_EXCHANGES = 2
+"""Exchanges under way for each place at a server: when a place is freed, the next request is there to take it."""
 CALL_COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_side"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
@@ -96,8 +98,8 @@ class Asking:
                 self.known += opened.known
                 progress.advance(task, opened.num_calls)
                 yield shard
-            if sum(one.left for one in first) >= self.limits.concurrency:
-                break  # a server can be kept busy
+            if sum(one.left for one in first) >= _EXCHANGES * self.limits.concurrency:
+                break
         if first:
             yield from self._asked(first, left, progress, task)
 
@@ -204,9 +206,8 @@ class _Loop:
         async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
             self.asking.traffic = pool.traffic
             began = time.monotonic()
-            # Twice as many exchanges as places: when a place is freed, the next request is there to take it.
-            num_exchanges = 2 * pool.slots
-            calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(pool.slots)
+            num_exchanges = _EXCHANGES * pool.slots
+            calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(1)
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._read(first, others, calls, num_exchanges))
