@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -18,13 +19,16 @@ import pytest
 from click.testing import CliRunner
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound, sound_answer
 from label_calls import make_work
+from rich.cells import cell_len
 
 from fisherprep.check import check_work
 from fisherprep.cli import main
 from fisherprep.engine import InlineEngine, LocalEngine
+from fisherprep.label.asking import Asking
 from fisherprep.label.label import label_topics
 from fisherprep.label.llm import Labelled, label_calls
-from fisherprep.llm.cache import AnswerFile
+from fisherprep.llm.cache import AnswerFile, Reply
+from fisherprep.llm.client import ServerPool
 from fisherprep.llm.endpoint import Endpoint
 from fisherprep.llm.servers import joined
 from fisherprep.llm.settings import Limits, Plan
@@ -353,6 +357,47 @@ def test_requests_stay_in_flight_across_the_borders_of_shards(work):
         assert slow - last_but_one > 0.2 and len(server.times) == CALLS
 
 
+def test_the_next_requests_are_ready_before_places_are(work, monkeypatch):
+    """And each shard is read once for it."""
+    waiting, read, most = 0, [], 0
+    ask, read_shard = ServerPool.ask, Asking.open
+
+    async def counted(pool: ServerPool, body: dict[str, Any]) -> Reply:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        try:
+            return await ask(pool, body)
+        finally:
+            waiting -= 1
+
+    monkeypatch.setattr(ServerPool, "ask", counted)
+    monkeypatch.setattr(Asking, "open", lambda asking, shard: read.append(shard.name) or read_shard(asking, shard))
+    _, server = run(work, lambda body, nth: Act(sound_answer(body), delay_s=0.02))
+    assert server.most_in_flight == QUICK.concurrency and most == 2 * QUICK.concurrency
+    assert sorted(read) == ["fe_03_0000", "fe_03_0001", "fe_03_0002"]
+
+
+def test_garbage_is_collected_as_before_once_all_is_asked(work):
+    counts, frozen = gc.get_threshold(), []
+    run(work, lambda body, nth: frozen.append(gc.get_freeze_count()) or sound(body, nth))
+    assert min(frozen) > 0 and gc.get_freeze_count() == 0 and gc.get_threshold() == counts
+
+
+def test_the_time_of_asking_ends_with_the_last_reply(work):
+    """The last shard is written after it."""
+
+    class SlowWriter(InlineEngine):
+        def map(self, function: Callable[[Any], Any], items: Any) -> Any:
+            for nth, done in enumerate(super().map(function, items), start=1):
+                time.sleep(0.3 if nth == 3 else 0)
+                yield done
+
+    began = time.monotonic()
+    labelled, _ = run(work, sound, engine=SlowWriter())
+    assert 0 < labelled.asked_s < time.monotonic() - began - 0.3
+
+
 def test_a_damaged_answer_file_asks_again_about_what_is_lost(work):
     run(work, sound)
     before = files(work)
@@ -475,6 +520,24 @@ def test_a_checkpoint_that_was_given_must_be_there(work, tmp_path):
     with FakeServer() as server:
         result = command(work, "--server", server.url, "--checkpoint", str(tmp_path))
     assert result.exit_code == 1 and not server.requests
+
+
+@pytest.mark.parametrize("width", [100, 80, 60, 30])
+def test_the_prompts_of_a_call_are_shown_whole_however_narrow_the_terminal(tmp_path, monkeypatch, width):
+    said = ["i have two dogs " + "bark" * 60, "\x1b[2J i grew up in texas \u202e", "\u72ac" * 50]
+    work = make_work(tmp_path / "w", 1, turns={"fe_03_00001": said})
+    run(work, sound)
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = CliRunner().invoke(main, ["prompts", str(work.path), "--call", "fe_03_00001"]).output
+    assert max(map(cell_len, shown.splitlines())) <= width and "\x1b" not in shown and "\u202e" not in shown
+    # Side by side, the columns share lines: what is counted is characters.
+    assert shown.count("k") >= 60 and shown.count("\u72ac") == 50 and "\u2026" not in shown
+
+
+def test_a_run_that_labels_nothing_shows_no_examples(work, tokenizer):
+    with FakeServer(lambda body, nth: error(401, "no")) as server:
+        result = command(work, "--server", server.url, "--checkpoint", tokenizer)
+    assert result.exit_code == 1 and "examples" not in result.output
 
 
 def test_a_page_that_cannot_be_written_says_where_and_what_to_do(work, tmp_path):

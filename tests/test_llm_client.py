@@ -310,6 +310,35 @@ def test_a_place_freed_for_a_cancelled_request_goes_to_the_next():
         assert asyncio.run(run(endpoint(server))).text == "{}"
 
 
+def test_a_request_that_failed_is_asked_at_another_server():
+    """Though the one that fails has the fewest requests in flight all the time, and is not given up."""
+    patient = replace(QUICK, failures=1000)
+    with FakeServer(lambda body, nth: error(500, "no")) as bad, FakeServer(slow_but_sound) as good:
+        replies, traffic = ask_servers([endpoint(bad), endpoint(good)], 40, patient)
+    assert not [reply for reply in replies if reply.failure] and not traffic.lost
+    assert bad.requests and len(good.requests) == 40
+
+
+def slow_but_sound(body: dict[str, Any], nth: int) -> Act:
+    return Act("{}", delay_s=0.03)
+
+
+def test_places_go_round_in_the_order_of_asking():
+    """One that asks again and again takes no place from one that waits."""
+
+    async def ask_thrice(pool: ServerPool, who: str) -> None:
+        for _ in range(3):
+            await pool.ask({**BODY, "who": who})
+
+    async def run(at: Endpoint) -> None:
+        async with ServerPool([at], replace(QUICK, concurrency=1)) as pool:
+            await asyncio.gather(*(ask_thrice(pool, who) for who in "xyz"))
+
+    with FakeServer() as server:
+        asyncio.run(run(endpoint(server)))
+    assert "".join(body["who"] for body in server.requests) == "xyzxyzxyz"
+
+
 def test_servers_share_the_load_and_keep_to_the_concurrency():
     def slow(body: dict[str, Any], nth: int) -> Act:
         return Act("{}", delay_s=0.02)

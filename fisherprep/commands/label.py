@@ -132,4 +132,5 @@ def _report(work: WorkFolder, labelled: Labelled, checkpoint: str | None) -> Non
     rows = label_rows(work, prompt_counter(checkpoint), labelled.counters())
     lost = [(f"server lost: {url}", why) for url, why in labelled.traffic.lost.items()]
     print_rows(str(work.path), [shards_row(summary), *rows, *reject_rows(summary), *lost])
-    print_rows("examples", examples(work))
+    if chosen := examples(work):
+        print_rows("examples", chosen)

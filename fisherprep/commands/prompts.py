@@ -40,4 +40,5 @@ def prompts(work: Path, data_root: Path, call_id: str, page: Path | None) -> Non
         return
     from rich.console import Console
 
-    Console().print(for_terminal(shown))
+    console = Console()
+    console.print(for_terminal(shown, console.width))

@@ -67,5 +67,5 @@ def print_rows(title: str, rows: list[tuple[str, str]]) -> None:
 
     table = Table("", "", title=Text(title), show_header=False, title_justify="left")
     for name, value in rows:
-        table.add_row(Text(name), Text(value, overflow="fold"))
+        table.add_row(Text(name, overflow="fold"), Text(value, overflow="fold"))
     Console().print(table)

@@ -8,6 +8,7 @@ started) only when something is to be asked.
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import sys
 import threading
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _SWITCH_S = 0.0005
+_GARBAGE_OBJECTS = 20_000
+"""New objects after which garbage is looked for; a shard that is read has as many."""
+_EXCHANGES = 2
+"""Exchanges under way for each place at a server: when a place is freed, the next request is there to take it."""
 CALL_COLUMNS = ["call_id", "topic_title", "topic_text", "role_prompt", "agent_side"]
 TURN_COLUMNS = ["call_id", "turn", "side", "words"]
 
@@ -83,16 +88,24 @@ class Asking:
         """
         total = sum(self.work.read("conversations", shard.name, ["call_id"]).num_rows for shard in shards)
         task = progress.add_task("asking", total=total, unit="calls")
-        for at, shard in enumerate(shards):
+        first: list[_OpenShard] = []
+        left = iter(shards)
+        for shard in left:
             opened = self.open(shard)
             if opened.open:
-                yield from self._asked(shards[at:], progress, task)
-                return
-            self.known += opened.known
-            progress.advance(task, opened.num_calls)
-            yield shard
+                first.append(opened)
+            else:
+                self.known += opened.known
+                progress.advance(task, opened.num_calls)
+                yield shard
+            if sum(one.left for one in first) >= _EXCHANGES * self.limits.concurrency:
+                break
+        if first:
+            yield from self._asked(first, left, progress, task)
 
-    def _asked(self, shards: list[Shard], progress: Progress, task: TaskID) -> Generator[Shard, None, None]:
+    def _asked(
+        self, first: list[_OpenShard], others: Iterator[Shard], progress: Progress, task: TaskID
+    ) -> Generator[Shard, None, None]:
         progress.stop()  # a server that is started shows its own
         with self.connect() as servers:
             progress.start()
@@ -102,13 +115,12 @@ class Asking:
                 speed = self.traffic.tokens_out / max(time.monotonic() - began, 0.001)
                 progress.update(task, advance=calls, unit=f"calls, {speed:,.0f} tokens/s")
 
-            with _prompt_switches():
-                loop = _Loop(self, shards, servers, advance)
+            with _short_pauses():
+                loop = _Loop(self, first, others, servers, advance)
                 try:
                     yield from loop.shards()
                 finally:
                     loop.end()
-                    self.took_s = time.monotonic() - began
 
     def open(self, shard: Shard) -> _OpenShard:
         """Read a shard and see what is still to be asked about its calls."""
@@ -123,25 +135,40 @@ class Asking:
 
 
 @contextmanager
-def _prompt_switches() -> Iterator[None]:
-    """Let the event loop run soon after a reply came, though another thread is reading shards: 5 ms is usual."""
-    usual = sys.getswitchinterval()
+def _short_pauses() -> Iterator[None]:
+    """Let the event loop run soon after a reply came, though other threads read and write shards.
+
+    They give way after `_SWITCH_S` (5 ms is usual), and collecting garbage, which stops all threads, does not go
+    through what was there before (0.1 s with the usual modules).
+    """
+    usual_s, usual_counts = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(_GARBAGE_OBJECTS, *usual_counts[1:])
+    gc.freeze()
     try:
         yield
     finally:
-        sys.setswitchinterval(usual)
+        gc.unfreeze()
+        gc.set_threshold(*usual_counts)
+        sys.setswitchinterval(usual_s)
 
 
 class _Loop:
     """The event loop's thread, from its start to its end."""
 
-    def __init__(self, asking: Asking, shards: list[Shard], servers: Servers, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        asking: Asking,
+        first: list[_OpenShard],
+        others: Iterator[Shard],
+        servers: Servers,
+        advance: Callable[[int], None],
+    ) -> None:
         self.asking, self.servers, self.advance = asking, servers, advance
         self._ready: queue.SimpleQueue[Shard | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
-        self._main = self._loop.create_task(self._ask_all(shards))
+        self._main = self._loop.create_task(self._ask_all(first, others))
         self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
         self._thread.start()
 
@@ -175,32 +202,42 @@ class _Loop:
             self._loop.close()
             self._ready.put(None)
 
-    async def _ask_all(self, shards: list[Shard]) -> None:
+    async def _ask_all(self, first: list[_OpenShard], others: Iterator[Shard]) -> None:
         async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
             self.asking.traffic = pool.traffic
-            calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(pool.slots)
+            began = time.monotonic()
+            num_exchanges = _EXCHANGES * pool.slots
+            calls: asyncio.Queue[tuple[_OpenShard, Exchange, Pending] | None] = asyncio.Queue(1)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._read(shards, calls, pool.slots))
-                    for _ in range(pool.slots):
+                    group.create_task(self._read(first, others, calls, num_exchanges))
+                    for _ in range(num_exchanges):
                         group.create_task(self._converse(calls, pool))
             except* AllServersLost as lost:
                 self.asking.stopped = self.servers.post_mortem() or str(lost.exceptions[0])
             except* Exception as errors:
                 raise _first(errors) from None
+            finally:
+                self.asking.took_s = time.monotonic() - began
 
-    async def _read(self, shards: list[Shard], calls: asyncio.Queue, num_readers: int) -> None:
-        """Read shards ahead of the requests, and put what is to be asked in line."""
-        for shard in shards:
-            opened = await asyncio.to_thread(self.asking.open, shard)
-            self.asking.known += opened.known
-            self.advance(opened.num_calls - opened.left)
-            if not opened.open:
-                self._ready.put(shard)
-            for exchange, step in opened.open:
-                await calls.put((opened, exchange, step))
-        for _ in range(num_readers):
+    async def _read(
+        self, first: list[_OpenShard], others: Iterator[Shard], calls: asyncio.Queue, num_exchanges: int
+    ) -> None:
+        """Put what is to be asked in line, and read the other shards ahead of the requests."""
+        for opened in first:
+            await self._put_in_line(opened, calls)
+        for shard in others:
+            await self._put_in_line(await asyncio.to_thread(self.asking.open, shard), calls)
+        for _ in range(num_exchanges):
             await calls.put(None)
+
+    async def _put_in_line(self, opened: _OpenShard, calls: asyncio.Queue) -> None:
+        self.asking.known += opened.known
+        self.advance(opened.num_calls - opened.left)
+        if not opened.open:
+            self._ready.put(opened.shard)
+        for exchange, step in opened.open:
+            await calls.put((opened, exchange, step))
 
     async def _converse(self, calls: asyncio.Queue, pool: ServerPool) -> None:
         """Take one call after another and follow its exchange to the end."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fisherprep.label.answer import RESPONSE_FORMAT, Answer, parse_answer
@@ -32,6 +33,7 @@ _SHRINK = 0.7
 """A request that is too long is tried so many times with that share of its transcript."""
 
 
+@lru_cache(maxsize=8)
 def budget_tokens(plan: Plan) -> int:
     """What the messages of a first request may take, so that a correction still fits.
 
@@ -78,7 +80,8 @@ class Exchange:
 
     def __init__(self, call: Mapping[str, Any], turns: Sequence[Mapping[str, Any]], plan: Plan) -> None:
         self.call, self.turns, self.plan = call, turns, plan
-        self._built: dict[int, list[dict[str, str]]] = {}
+        self._first: dict[int, Pending] = {}
+        """the request before any correction, by the budget of its messages"""
 
     def step(self, replies: Mapping[str, Reply]) -> Pending | Settled:
         """Where the exchange stands, given the replies that are there by request key."""
@@ -89,10 +92,9 @@ class Exchange:
         used: list[Reply] = []
         while True:
             try:
-                messages = self._messages(budget)
+                request = self._request(budget, correction)
             except ValueError as err:
                 return Settled(TOO_LONG, detail=str(err), replies=tuple(used))
-            request = pending(self.plan, messages + correction, RESPONSE_FORMAT)
             key = request.key
             reply = replies.get(key)
             if reply is None:
@@ -100,7 +102,7 @@ class Exchange:
             used.append(reply)
             if reply.failure == TOO_LONG and shrinks < _SHRINKS:
                 shrinks += 1
-                budget = _shrunk(messages)
+                budget = _shrunk(self._first[budget].body["messages"])
                 continue
             if reply.failure:
                 return Settled(reply.failure, None, key, reply.detail, tuple(used))
@@ -113,10 +115,12 @@ class Exchange:
             invalid += 1
             correction = _correction(reply.text, problem, invalid)
 
-    def _messages(self, budget: int) -> list[dict[str, str]]:
-        if budget not in self._built:
-            self._built[budget] = build_request(self.call, self.turns, budget, estimate_tokens)
-        return self._built[budget]
+    def _request(self, budget: int, correction: list[dict[str, str]]) -> Pending:
+        if budget not in self._first:
+            messages = build_request(self.call, self.turns, budget, estimate_tokens)
+            self._first[budget] = pending(self.plan, messages, RESPONSE_FORMAT)
+        first = self._first[budget]
+        return pending(self.plan, first.body["messages"] + correction, RESPONSE_FORMAT) if correction else first
 
     def _problem(self, reply: Reply, err: ValueError) -> str:
         return f"the answer was cut off after {self.plan.max_tokens} tokens; {err}" if reply.cut_off else str(err)

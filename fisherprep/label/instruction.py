@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fisherprep.label.answer import MAX_FACT_CHARS, MAX_FACTS, TONES
@@ -92,7 +93,7 @@ def build_request(
         raise ValueError("the call has no turn with words, so there is nothing to label")
     head = f"Topic given to the speakers: {_topic(call)}\n\n{BEGIN}\n"
     tail = f"\n{END}"
-    room = budget_tokens - count_tokens(INSTRUCTION) - count_tokens(head + tail)
+    room = budget_tokens - _counted(count_tokens, INSTRUCTION) - count_tokens(head + tail)
     costs = [count_tokens(line) + 1 for _, line in lines]
     taken = _spread(costs, room, gap_cost=count_tokens(_gap(10_000, 10_999)) + 1)
     if not taken:
@@ -102,6 +103,11 @@ def build_request(
         )
     body = "\n".join(_with_gaps(lines, taken))
     return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": head + body + tail}]
+
+
+@lru_cache(maxsize=8)
+def _counted(count_tokens: Callable[[str], int], text: str) -> int:
+    return count_tokens(text)
 
 
 def _line(turn: Mapping[str, Any]) -> str:

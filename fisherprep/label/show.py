@@ -18,6 +18,9 @@ from fisherprep.workfolder import WorkFolder, check_id, shard_of
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_WIDTH_FOR_BOTH = 72
+"""Columns of a terminal from which transcript and prompts stand side by side."""
+
 
 @dataclass(frozen=True)
 class CallPrompts:
@@ -64,14 +67,20 @@ def visible(text: str) -> str:
     )
 
 
-def for_terminal(shown: CallPrompts) -> RenderableType:
-    """Transcript and prompts as a renderable of rich."""
+def for_terminal(shown: CallPrompts, width: int) -> RenderableType:
+    """Transcript and prompts as a renderable of rich: side by side, or one below the other in a narrow terminal.
+
+    Args:
+        shown: the call.
+        width: columns of the terminal. Nothing is left out to fit it.
+    """
     from rich.console import Group
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     heading = Text(visible(f"{shown.call['call_id']}: {shown.call['topic_title'] or 'no topic'}"), style="bold")
-    transcript = Table("turn", "", "proves", "said", box=None, padding=(0, 1), title_justify="left")
+    columns = (Column(title, overflow="fold") for title in ("turn", "", "proves", "said"))
+    transcript = Table(*columns, box=None, padding=(0, 1))
     for turn in shown.turns:
         proofs = shown.proofs(turn["turn"])
         transcript.add_row(
@@ -80,7 +89,11 @@ def for_terminal(shown: CallPrompts) -> RenderableType:
             Text(" ".join(proofs)),
             Text(visible(turn["text"]), style="bold" if proofs else ""),
         )
-    prompts = Text("\n").join(Text(line) for side in shown.personas for line in _side_lines(shown, side))
+    prompts = Text("\n", overflow="fold").join(
+        Text(line) for side in shown.personas for line in _side_lines(shown, side)
+    )
+    if width < _WIDTH_FOR_BOTH:
+        return Group(heading, Text(), transcript, Text(), prompts)
     beside = Table(box=None, show_header=False, padding=(0, 2))
     beside.add_row(transcript, prompts)
     return Group(heading, Text(), beside)

@@ -4,7 +4,7 @@ What may go wrong with a request, and what is done about it:
 
 - Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again.
 - Failed (5xx, a dropped connection, a timeout, a reply that is no chat completion): ask again, ever later, up to
-  `Limits.tries` times.
+  `Limits.tries` times, and at another server where there is one.
 - Nobody listens: ask again every second or two, or ask another; it says nothing of the request. A server may be
   restarting: it is given up after `Limits.unheard_s`, or after `Limits.all_unheard_s` where no other one listens.
 - Not let in (401, 403) or not the model's server (404): the server is given up at once.
@@ -21,6 +21,7 @@ import asyncio
 import importlib.util
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -41,8 +42,8 @@ if importlib.util.find_spec("sniffio") is None:
 
 _PER_CLIENT = 8
 """Requests in flight per httpx client."""
-_LOOK_AGAIN_S = 1.0
-"""At most so long a request waits for a place without looking for itself."""
+_TIMERS_ARE_EARLY_S = 0.001
+"""An event loop calls back up to its clock's resolution too early."""
 _LISTEN_AGAIN_S = 2.0
 """At most so long until a server at which nobody listened is tried again."""
 
@@ -51,7 +52,7 @@ class AllServersLost(RuntimeError):
     """No server is left to ask."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Server:
     at: Endpoint
     clients: list[httpx.AsyncClient]
@@ -64,6 +65,14 @@ class _Server:
     unheard_since: float | None = None
     resting_until: float = 0.0
     lost: str | None = None
+
+    def take(self) -> _Place:
+        """One of the free places."""
+        self.in_flight += 1
+        return self, self.free.pop()
+
+
+_Place = tuple[_Server, httpx.AsyncClient]
 
 
 @dataclass
@@ -87,8 +96,8 @@ class ServerPool:
         self.limits = limits
         self.traffic = Traffic()
         self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
-        self._waiting: dict[asyncio.Future[None], None] = {}
-        """who waits for a place, in the order of coming"""
+        self._waiting: dict[asyncio.Future[_Place | None], list[_Server]] = {}
+        """who waits for a place, in the order of coming, and at which servers"""
 
     @property
     def slots(self) -> int:
@@ -99,7 +108,7 @@ class ServerPool:
         # An httpx client looks through all its connections at each request, so each has a few only. A server may close
         # an idle connection just as we send; vLLM's does so after 5 s.
         kept = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=3.0)
-        options = at.http_options(self.limits.timeout_s) | {"verify": httpx.create_ssl_context()}
+        options = at.http_options(self.limits.timeout_s)
         sizes = [_PER_CLIENT] * (self.limits.concurrency // _PER_CLIENT)
         if rest := self.limits.concurrency % _PER_CLIENT:
             sizes.append(rest)
@@ -124,8 +133,9 @@ class ServerPool:
         """
         content = json.dumps(body).encode()
         failed = put_off = 0
+        failed_at: Counter[_Server] = Counter()
         while True:
-            server, http = await self._acquire()
+            server, http = await self._acquire(failed_at)
             began = asyncio.get_running_loop().time()
             try:
                 reply = await self._send(server.at, http, content)
@@ -140,6 +150,7 @@ class ServerPool:
                 continue
             except Failed as err:
                 self._count_failure(server, began, err)
+                failed_at[server] += 1
                 failed += not (err.unheard or err.lost)
                 if failed == self.limits.tries:
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: {err}")
@@ -147,54 +158,60 @@ class ServerPool:
                 self._release(server, http)
             await asyncio.sleep(self.limits.wait_s(failed) if failed else 0)
 
-    async def _acquire(self) -> tuple[_Server, httpx.AsyncClient]:
+    async def _acquire(self, failed_at: Counter[_Server]) -> _Place:
         """A place at the server with the fewest requests in flight; waits while all are full or rest.
 
-        Each waiter has a future of its own and no lock is held while waiting, so that cancelling every task at once
-        (all servers are lost, Ctrl-C) leaves nothing behind that another would wait for.
+        Of several servers only those count at which this request failed least often, so that one that fails cannot use
+        up the tries of a request which another would answer. Each waiter has a future of its own and no lock is held
+        while waiting, so that cancelling every task at once (all servers are lost, Ctrl-C) leaves nothing behind that
+        another would wait for.
         """
         while True:
             alive = [server for server in self._servers if server.lost is None]
             if not alive:
                 raise AllServersLost("; ".join(f"{server.at.url}: {server.lost}" for server in self._servers))
+            fewest = min(failed_at[server] for server in alive)
+            fit = [server for server in alive if failed_at[server] == fewest]
             now = asyncio.get_running_loop().time()
-            free = [s for s in alive if s.free and s.resting_until <= now]
+            free = [server for server in fit if server.free and server.resting_until <= now]
             if free:
-                server = min(free, key=lambda s: s.in_flight)
-                server.in_flight += 1
-                return server, server.free.pop()
-            rests = [server.resting_until - now for server in alive if server.resting_until > now]
-            await self._woken(min([_LOOK_AGAIN_S, *rests]))
+                return min(free, key=lambda server: server.in_flight).take()
+            if place := await self._offered(fit):
+                return place
 
-    async def _woken(self, at_most_s: float) -> None:
-        """Wait until a place is freed, but not longer than that."""
-        loop = asyncio.get_running_loop()
-        waiter = loop.create_future()
-        self._waiting[waiter] = None
-        timer = loop.call_later(at_most_s, _wake, waiter)
+    async def _offered(self, fit: list[_Server]) -> _Place | None:
+        """The next place that is freed at one of these servers; None to look again, since a server was lost."""
+        waiter: asyncio.Future[_Place | None] = asyncio.get_running_loop().create_future()
+        self._waiting[waiter] = fit
         try:
-            await waiter
+            return await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake(1)  # the place that this one was woken for is another's
+            if waiter.done() and not waiter.cancelled() and (place := waiter.result()):
+                self._release(*place)  # the place that this one was given is another's
             raise
         finally:
-            timer.cancel()
-            self._waiting.pop(waiter, None)
-
-    def _wake(self, count: int) -> None:
-        """Wake those that have waited longest."""
-        for waiter in list(self._waiting)[:count]:
             del self._waiting[waiter]
-            _wake(waiter)
 
     def _release(self, server: _Server, http: httpx.AsyncClient) -> None:
         server.in_flight -= 1
         server.free.append(http)
-        self._wake(1 if server.lost is None else len(self._waiting))
+        self._hand_out(server)
+
+    def _hand_out(self, server: _Server) -> None:
+        """Give the free places of a server to those that have waited longest for one there."""
+        if server.lost is not None or server.resting_until > asyncio.get_running_loop().time():
+            return
+        for waiter, fit in self._waiting.items():
+            if not server.free:
+                return
+            if server in fit and not waiter.done():
+                waiter.set_result(server.take())
 
     def _rest(self, server: _Server, wait_s: float) -> None:
-        server.resting_until = max(server.resting_until, asyncio.get_running_loop().time() + wait_s)
+        """Send nothing there for so long."""
+        loop = asyncio.get_running_loop()
+        server.resting_until = max(server.resting_until, loop.time() + wait_s)
+        loop.call_at(server.resting_until + _TIMERS_ARE_EARLY_S, self._hand_out, server)
 
     def _count_failure(self, server: _Server, began: float, err: Failed) -> None:
         """One more failure of a server. Requests that were in flight together fail together: that counts once."""
@@ -227,6 +244,9 @@ class ServerPool:
     def _give_up(self, server: _Server, why: str) -> None:
         if server.lost is None:
             server.lost = self.traffic.lost[server.at.url] = why
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _count_reply(self, server: _Server, reply: Reply) -> None:
         server.failures = 0
@@ -266,8 +286,3 @@ class ServerPool:
         if response.status_code == 200:
             return completed(bytes(reply.content), at)
         return refusal(response, bytes(reply.content), at, self.limits)
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,6 +91,7 @@ class Endpoint:
             "headers": {"accept-encoding": "identity"} | authorization,
             "trust_env": urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1"),
             "timeout": httpx.Timeout(timeout_s, connect=min(20.0, timeout_s)),
+            "verify": _trusted(),
         }
 
     def plain(self, text: str) -> str:
@@ -100,6 +103,12 @@ class Endpoint:
     def said(self, err: Exception) -> str:
         """A network error in one line."""
         return self.plain(f"{type(err).__name__}: {err}".rstrip(": "))
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than many a request."""
+    return httpx.create_ssl_context()
 
 
 def served_models(endpoint: Endpoint, timeout_s: float = 20.0) -> dict[str, int | None]:
