@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 import finetune  # noqa: F401  (before moshi: it says that nothing is to be compiled)
+from finetune.checkpoints import LM_DEFAULTS
 from fisherprep.schema import CODES, SCHEMA_VERSION, VOICES
 
 CARD = 2048
@@ -23,34 +24,17 @@ PROMPTS = ("You enjoy talking.", "You enjoy talking. Have a chat about tea.")
 
 def tiny_lm_config(dep_q: int = 16, text_card: int = 48) -> dict[str, Any]:
     """Arguments of moshi's LMModel: the shape of PersonaPlex, a hundredth of its width."""
-    return {
+    return LM_DEFAULTS | {
         "dim": 32,
         "text_card": text_card,
-        "existing_text_padding_id": 3,
-        "n_q": 16,
         "dep_q": dep_q,
         "card": CARD,
         "num_heads": 2,
         "num_layers": 1,
-        "hidden_scale": 4.125,
-        "causal": True,
-        "layer_scale": None,
-        "context": 3000,
-        "max_period": 10000,
-        "gating": "silu",
-        "norm": "rms_norm_f32",
-        "positional_embedding": "rope",
         "depformer_dim": 16,
         "depformer_dim_feedforward": 66,
         "depformer_num_heads": 2,
         "depformer_num_layers": 1,
-        "depformer_layer_scale": None,
-        "depformer_multi_linear": True,
-        "depformer_context": 8,
-        "depformer_max_period": 10000,
-        "depformer_gating": "silu",
-        "depformer_pos_emb": "none",
-        "depformer_weights_per_step": True,
         "delays": DELAYS,
     }
 

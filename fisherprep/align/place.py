@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import accumulate, groupby, pairwise
 
 from fisherprep.align.aligner import BETWEEN, PROPORTIONAL, AlignedWord
+from fisherprep.word_times import held_within
 
 MIN_WORD_S = 0.06
 """What a word between two others takes at least, from its neighbours if it must."""
@@ -75,9 +76,4 @@ def in_milliseconds(words: Sequence[AlignedWord], offset_s: float, limit_ms: int
         start = max(free, round((offset_s + word.start_s) * 1000))
         free = max(start + 1, round((offset_s + word.end_s) * 1000))
         times.append((start, free))
-    limit = limit_ms
-    for i in reversed(range(len(times))):
-        end = min(times[i][1], limit)
-        limit = min(times[i][0], end - 1)
-        times[i] = (limit, end)
-    return times
+    return held_within(times, limit_ms)

@@ -25,6 +25,7 @@ from fisherprep.corpus.normalize import normalize
 from fisherprep.corpus.problems import BadInput, quoted
 from fisherprep.corpus.transcript import MAX_ODD_LINES, OUTSIDE_AUDIO, ROUNDING_S, WORD_S, Turn
 from fisherprep.schema import SIDES
+from fisherprep.word_times import held_within
 
 TURN_PAUSE_S = 0.5
 """A pause of a side from which on its next word begins a turn."""
@@ -254,12 +255,7 @@ def _apart(words: Sequence[_Word], limit_ms: int) -> list[tuple[int, int]]:
         until = words[i + 1].start_s if i + 1 < len(words) else math.inf
         free = max(start + 1, round(min(end_s, max(until, word.start_s)) * 1000))
         times.append((start, free))
-    limit = limit_ms
-    for i in reversed(range(len(times))):
-        end = min(times[i][1], limit)
-        limit = min(times[i][0], end - 1)
-        times[i] = (limit, end)
-    return times
+    return held_within(times, limit_ms)
 
 
 def _moved(word: _Word, times: tuple[int, int]) -> set[str]:
