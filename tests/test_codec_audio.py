@@ -63,6 +63,8 @@ def test_each_channel_comes_to_the_target_or_as_near_as_its_peak_allows(seed, ga
     for raw, out, before, gain_db in zip(samples, audio.samples, plain, audio.gains_db, strict=True):
         np.testing.assert_allclose(out, before * 10 ** (gain_db / 20), rtol=1e-5, atol=1e-7)
         assert np.abs(out).max() <= ceiling + 1e-6 and gain_db <= MAX_GAIN_DB
+        if gain_db == 0 and loudness(raw, 8000) < -69.9:
+            continue  # below the gate of BS.1770 there is no loudness
         held_back = np.abs(out).max() >= ceiling - 1e-4 or gain_db == MAX_GAIN_DB
         assert held_back or loudness(raw, 8000) + gain_db == pytest.approx(-24, abs=0.1)
         assert held_back or loudness(out, 24000) == pytest.approx(-24, abs=TOLERANCE_LU)
