@@ -11,15 +11,9 @@ from fisherprep.label.grounding.bonds import loosely_bound
 from fisherprep.label.grounding.claims import Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.evidence import Said
-from fisherprep.label.grounding.lexicon import BOUNDARIES, IRREGULAR_PAST, KIN, SOFT, STOP
+from fisherprep.label.grounding.lexicon import BOUNDARIES, IRREGULAR_PAST, KIN, SOFT, STOP, word_set
 from fisherprep.label.grounding.mood import mood_differs
-from fisherprep.label.grounding.predicate import (
-    BE,
-    Predicate,
-    is_past,
-    lemma,
-    predicate_of,
-)
+from fisherprep.label.grounding.predicate import BE, Predicate, is_past, lemma, participle, predicate_of
 from fisherprep.label.grounding.subjects import GENERIC, NEUTRAL, OTHER, OWN
 from fisherprep.label.grounding.wording import proves, stem
 
@@ -59,11 +53,26 @@ def _by_another(clause: Clause, found: Predicate, said: Said) -> str | None:
     if verb in ("be", "have", "get", "go", "do", "know", "think", "live", "like", "love", "work") or found.passive:
         return None
     saying = [c for c in said.clauses if any(stem(w) == verb and w not in KIN for w in c.words)]
+    active = verb not in _MUTUAL and _UNDERGOING.isdisjoint(clause.words[max(0, found.at - 2) : found.at])
+    if saying and active and all(_undergone(c, verb) for c in saying):
+        return "about_someone_else"
     if not saying or any(_same_subject(clause, c) for c in saying):
         return None
     if clause.subject == OWN and any(_joint(c) for c in saying):
         return None
     return "about_someone_else"
+
+
+_MUTUAL = word_set("marry engage divorce involve use suppose bear")
+"""Verbs of which the passive says no less of oneself."""
+_PAST_AS_PRESENT = word_set("hit cut hurt put set let beat shut")
+_UNDERGOING = word_set("got get getting was were been being is are am")
+
+
+def _undergone(clause: Clause, verb: str) -> bool:
+    """Whether a verb is said in the passive wherever a clause has it ("my car got stolen")."""
+    said = [(a, b) for a, b in zip(("", *clause.words), clause.words, strict=False) if stem(b) == verb]
+    return all(a in _UNDERGOING and (participle(b) or b in _PAST_AS_PRESENT) and not b.endswith("ing") for a, b in said)
 
 
 def _joint(clause: Clause) -> bool:

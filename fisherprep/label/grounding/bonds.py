@@ -88,7 +88,7 @@ def _not_predicated(claim: Claim, said: Said) -> str | None:
         not heads
         or "fan" in claim.words
         or answers(said)
-        or claim.words[2] in ("in", "on", "at")
+        or claim.words[2] in ("in", "on", "at", "for", "against")
         or claim.words[2].endswith("ing")
     ):
         return None
@@ -102,12 +102,25 @@ def _predicated(head: str, studied: bool, said: Said) -> bool:
     if not clauses:
         return True
     for c in clauses:
-        if _relates(c, studied) or verbless(c):
+        if (_relates(c, studied) and _said_to_be(head, c)) or verbless(c):
             if not _modifier_only(head, c):
                 return True
         elif _done(head, c):
             return True
     return False
+
+
+def _said_to_be(head: str, clause: Clause) -> bool:
+    """Whether nothing between "am" or "as" and the word makes it somebody else ("waiting for the plumber")."""
+    words = clause.words
+    for at in (at for at, w in enumerate(words) if proves(w, head)):
+        start = next((i for i in range(at - 1, -1, -1) if words[i] in _RELATED or stem(words[i]) in _RELATED), None)
+        if start is not None and _MET.isdisjoint(words[start + 1 : at]):
+            return True
+    return False
+
+
+_MET = word_set("for from to with by my your his her their")
 
 
 def _asked(said: Said) -> list[str]:

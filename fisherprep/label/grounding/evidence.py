@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from fisherprep.label.grounding.clauses import Clause, clauses
-from fisherprep.label.grounding.lexicon import AUXILIARIES, BOUNDARIES, NEGATORS, word_set
+from fisherprep.label.grounding.lexicon import AUXILIARIES, BOUNDARIES, NEGATORS, STOP, word_set
 from fisherprep.label.grounding.numbers import runs
-from fisherprep.label.grounding.predicate import verbless
 from fisherprep.label.grounding.privacy import instructs
 from fisherprep.label.grounding.relations import implied
 from fisherprep.label.grounding.subjects import ASKED, NEUTRAL
-from fisherprep.label.grounding.wording import is_light, tokens
+from fisherprep.label.grounding.wording import is_light, proves, tokens
 
 _YES = word_set("yeah yes yep yup sure definitely absolutely certainly mhm")
 _NO = word_set("no nope nah")
@@ -107,22 +106,25 @@ class Evidence:
     def _of_turn(self, number: int) -> Said:
         if number not in self._read:
             words = tokens(self._text(number))
-            stated = tuple(clause for clause in clauses(words) if clause.subject != ASKED and not _inquires(clause))
+            own = self._own_words(number, words)
+            stated = tuple(clause for clause in clauses(own) if clause.subject != ASKED and not _inquires(clause))
             questions = self._asked_before(number, words)
-            if stated and not questions and self._echoes(number, stated[0]):
-                stated = stated[1:]
             refers = bool(questions) or not STANDING_IN.isdisjoint(_without_counts(words)) or elliptic(words)
             self._read[number] = Said(stated, questions, self._stood_for(number) if refers else ())
         return self._read[number]
 
-    def _echoes(self, number: int, first: Clause) -> bool:
-        """Whether a turn begins by saying again what the other side just said ("four kids wow")."""
+    def _own_words(self, number: int, words: list[str]) -> list[str]:
+        """A turn's words without a beginning that only says again what the other side just said ("four kids wow")."""
         before = self._before.get(number)
-        if before is None or self._turns[before]["side"] == self._side or first.subject != NEUTRAL:
-            return False
-        heard = set(tokens(self._text(before)))
-        content = [word for word in first.words if not is_light(word) or runs([word])]
-        return bool(content) and all(word in heard or word in _WONDER for word in content) and verbless(first)
+        if before is None or self._turns[before]["side"] == self._side or not _ALSO.isdisjoint(words[:_ECHO_WORDS]):
+            return words
+        heard = tokens(self._text(before))
+        if _asks(heard):
+            return words
+        end = next(
+            (at for at, word in enumerate(words) if word in _SPEAKING_OF_SELF or not _again(word, heard)), len(words)
+        )
+        return words[end:] if any(not is_light(word) or runs([word]) for word in words[:end]) else words
 
     def _stood_for(self, number: int) -> tuple[str, ...]:
         """The words of the turns before."""
@@ -160,7 +162,15 @@ _BEGUN = word_set("started start quit stopped began")
 _AFTER_BEGUN = BOUNDARIES | word_set("in at about around again") | {""}
 
 
-_WONDER = word_set("wow gosh goodness lord boy man really god")
+def _again(word: str, heard: Sequence[str]) -> bool:
+    return word in _WONDER or word in STOP or any(proves(other, word) or proves(word, other) for other in heard)
+
+
+_WONDER = word_set("wow gosh goodness lord boy man god cool neat nice great awesome sweet interesting")
+_ALSO = word_set("too also same me either here mine neither exactly")
+"""Where one of these begins a turn, it says the same of the speaker."""
+_SPEAKING_OF_SELF = word_set("i my we our mine us how what where when why who do does did")
+_ECHO_WORDS = 8
 
 
 def _without_counts(words: Sequence[str]) -> list[str]:

@@ -78,9 +78,19 @@ def unsafe(text: str) -> str | None:
     return "instruction" if _INSTRUCTION.search(text) else None
 
 
+_ADDRESSED = re.compile(
+    r"^\W*(?:system|assistant|developer)\b(?! (?:is|was|has|will|that|of|at|i)\b)|\bsystem override\b"
+    r"|\bfrom now on you\b|\byou are now an?\b|\bpretend (?:that )?you(?:'re| are)\b"
+    r"|\bnote to the (?:model|assistant|annotator|labell?er|ai)\b"
+    r"|\b(?:add|output|include|write|record|list) (?:the |this |these |following )*facts?\b|\bcorrect json\b",
+    re.IGNORECASE,
+)
+"""What a turn says to a model; a fact may well say that somebody is "now a" grandmother."""
+
+
 def instructs(text: str) -> bool:
     """Whether a turn speaks to a model; such a turn proves nothing."""
-    return _INSTRUCTION.search(text) is not None
+    return _INSTRUCTION.search(text) is not None or _ADDRESSED.search(text) is not None
 
 
 def identifies(text: str) -> bool:

@@ -14,6 +14,10 @@ WANTING = word_set("want wish hope would 'd plan dream like love think if could 
 DISLIKING = word_set(
     "hate dislike despise detest stand awful terrible horrible not bore gross worst disgusting sick tire"
 )
+WORRYING = word_set(
+    "worry concern nervous scare scared scary afraid fear anxious stress bother upset hard bad hope not trouble "
+    "problem how if what careful watch"
+)
 
 SUPPORTED_BY = {
     "own": word_set("own have get buy our my mine"),
@@ -22,6 +26,8 @@ SUPPORTED_BY = {
     "hope": WANTING,
     "hate": DISLIKING,
     "dislike": DISLIKING,
+    "worry": WORRYING,
+    "concern": WORRYING,
     "raise": word_set("raise have get grow bring kid child"),
     "manage": word_set("manage manager run supervise charge"),
     "coach": word_set("coach"),

@@ -26,7 +26,7 @@ _POSSESSIVES = word_set("my our his her their the a an this that these those one
 _CARRIED = word_set("if wish hope what where how who why when")
 _THINGS_IN_ING = word_set("wedding building clothing ring wing string evening morning cooking")
 _OF_SEVERAL = word_set("oldest youngest older younger eldest middle")
-_FILLING = word_set("one just still also always never really now")
+_FILLING = word_set("one just still also always never really now actually usually sometimes even only probably")
 _NO_RELATIVE = SELF | OTHERS | _POSSESSIVES | word_set("you 's is was")
 """What follows "that" where it does not stand for the person before it."""
 _BEFORE_YOU = word_set("with for to from about tell bless thank behind")
@@ -83,6 +83,8 @@ def _verb_after_kin(words: Sequence[str], at: int) -> int:
             last += 1
         if words[last + 1 : last + 3] == ["of", "mine"]:
             last += 2
+        while last + 1 < len(words) and words[last + 1] in _FILLING and words[last + 1] != "one":
+            last += 1
         for verb in (last + 1, last + 2):
             if verb < len(words) and (
                 words[verb] in THIRD_VERBS
@@ -101,7 +103,8 @@ def _does(words: Sequence[str], verb: int) -> bool:
     """Whether a word after one person is a verb of the third person ("my brother raises alpacas")."""
     word = words[verb]
     ends = word.endswith("s") and not word.endswith(("ss", "'s", "us")) and len(word) > 4 and word not in KIN
-    return ends and not words[verb - 1].endswith("s") and verb + 1 < len(words)
+    one = not words[verb - 1].endswith("s") or words[verb - 1] in _FILLING
+    return ends and one and verb + 1 < len(words)
 
 
 def _do(words: Sequence[str], at: int, verb: int) -> bool:

@@ -9,6 +9,7 @@ from fisherprep.label.grounding.bindings import SAME_NAMES
 from fisherprep.label.grounding.claims import SPANS, Claim
 from fisherprep.label.grounding.clauses import Clause
 from fisherprep.label.grounding.counting import is_one_of_several, number_said
+from fisherprep.label.grounding.dictionary import parts_of_speech
 from fisherprep.label.grounding.evidence import STANDING_IN, Said, elliptic
 from fisherprep.label.grounding.lexicon import IRREGULAR_PAST, KIN, LIKINGS, MEN, SOFT, WOMEN, word_set
 from fisherprep.label.grounding.relations import LIGHT_FOR, PLEASING, SUPPORTED_BY
@@ -74,6 +75,9 @@ def _general(word: str, claim: Claim, spoken: Sequence[str]) -> bool:
     return beside and bool(said) and all(any_proves(spoken, w) for w in said)
 
 
+_DESCRIBING = word_set("allergic sick bad tired good afraid young old")
+
+
 def _one_phrase(words: Sequence[str], claim: Claim, said: Said) -> bool:
     """Whether the words are one, or a compound that was said as such before ("flu shot")."""
     at = claim.words.index(words[0])
@@ -85,7 +89,9 @@ def _one_phrase(words: Sequence[str], claim: Claim, said: Said) -> bool:
 
 def _stood_for(word: str, claim: Claim, said: Said) -> bool:
     """Whether a word may be what "it" or "she" stands for: said shortly before, with nothing of its kind said since."""
-    if not any_proves(said.context, word) or word in SPANS:
+    speech = parts_of_speech(word)
+    describes = ("ADJ" in speech and "NOUN" not in speech) or speech == {"VERB"} or word in _DESCRIBING
+    if not any_proves(said.context, word) or word in SPANS or describes:
         return False
     standing = STANDING_IN.intersection(said.words)
     standing |= {"them", "it"} if any(elliptic(clause.words) for clause in said.clauses) else set()
@@ -123,7 +129,7 @@ def _supported(claim: Claim, said: Said) -> bool:
         or not _FOR_SEVERAL.isdisjoint(clause.words)
     ] or own
     elliptic = any(clause.subject == NEUTRAL for clause in near)
-    words = {form for clause in near for word in clause.words for form in (word, stem(word))}
+    words = {form for clause in near for word in _without_arrivals(clause.words) for form in (word, stem(word))}
     words |= {"hate" for clause in near if clause.disliked}
     words |= {stem(word) for question in said.questions for word in question.words}
     for clause in claim.clauses:
@@ -146,6 +152,15 @@ def _supported(claim: Claim, said: Said) -> bool:
 
 _SHORT = 6
 """Words of a clause that only goes on with the one before ("i never looked for her i didn't want to")."""
+
+
+def _without_arrivals(words: Sequence[str]) -> list[str]:
+    """The words without a "got" that means coming somewhere or becoming so ("got back from the gym")."""
+    pairs = itertools.zip_longest(words, words[1:], fillvalue="")
+    return [word for word, after in pairs if stem(word) != "get" or after not in _ARRIVING]
+
+
+_ARRIVING = word_set("back home up to in off out there from into on over done down through away")
 
 
 def _speaks_of(clause: Clause, claim: Claim) -> bool:

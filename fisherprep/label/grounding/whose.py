@@ -117,7 +117,8 @@ def not_own(claim: Claim, said: Said) -> bool:
 def of_anothers(claim: Claim, said: Said) -> bool:
     """Whether "my dog" is claimed where only "her dog" is spoken of."""
     for before, noun in zip(claim.words, claim.words[1:], strict=False):
-        if before != "my" or noun not in KIN:
+        having = before in ("a", "an") and claim.words[:2] == ("i", "have")
+        if (before != "my" and not having) or noun not in KIN:
             continue
         found = [
             clause.words[max(0, at - 2) : at]
