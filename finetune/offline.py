@@ -283,8 +283,10 @@ def main(
             voice = stack.enter_context(voice_file(voice_prompt, voice_prompt_dir, result.base.files.source))
         sampling = Sampling(seed=seed, **drawing)
         samples, text, notes = talk(result, where, input_wav, text_prompt, voice, sampling)
-        write_wav(output_wav, samples)
-        output_text.write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
+        try:
+            output_text.write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
+        finally:  # of what was said, one file is better than none
+            write_wav(output_wav, samples)
     for note in notes:
         click.echo(note, err=True)
     click.echo(f"{output_wav}, {output_text}: {len(text)} frames by {result.label}, seed {seed}")

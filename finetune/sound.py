@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_SAMPLES
+from fisherprep.sound import sound_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -83,12 +84,27 @@ def speak(mimi: MimiModel, codes: np.ndarray, num_samples: int) -> np.ndarray:
 
 
 def write_wav(file: Path, samples: np.ndarray) -> None:
-    """Float32 ``[N]`` at 24 kHz as a 16-bit mono WAV file, whole or not at all."""
+    """Float32 ``[N]`` at 24 kHz as a 16-bit mono WAV file, whole or not at all.
+
+    Raises:
+        OSError: it could not be written; nothing is left of it.
+    """
+    import contextlib
     import os
+    import zlib
 
-    import soundfile
+    tmp = file.with_name(f".tmp-{zlib.crc32(os.fsencode(file.name)):08x}")  # no longer than the longest name there is
+    try:
+        tmp.write_bytes(wav_bytes(samples))
+        os.replace(tmp, file)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(file)) from err
+    finally:
+        with contextlib.suppress(OSError):
+            tmp.unlink(missing_ok=True)
 
-    tmp = file.with_name(f".{file.name}.tmp")
+
+def wav_bytes(samples: np.ndarray) -> bytes:
+    """Float32 ``[N]`` or ``[N, channels]`` at 24 kHz as the bytes of a 16-bit WAV file."""
     pcm = np.round(np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
-    soundfile.write(tmp, pcm, CODEC_RATE_HZ, format="WAV", subtype="PCM_16")
-    os.replace(tmp, file)
+    return sound_bytes(pcm, CODEC_RATE_HZ, "WAV")

@@ -160,13 +160,24 @@ class WorkFolder:
         tmp = self.path / ".tmp" / f"{secrets.token_hex(6)}-{target.name}"  # no other process, of any host, has it
         tmp.parent.mkdir(parents=True, exist_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(tmp)
-        os.replace(tmp, target)
+        try:
+            write(tmp)
+            os.replace(tmp, target)
+        except OSError as err:
+            with contextlib.suppress(OSError):  # what a full disk holds of it is of no use
+                tmp.unlink(missing_ok=True)
+            if err.errno is None:
+                raise
+            raise OSError(err.errno, err.strerror, str(target)) from err
         return target
 
     def write_text(self, relative: str, text: str) -> Path:
         """Write a text file whole or not at all."""
         return self._replace(relative, lambda tmp: tmp.write_text(text, encoding="utf-8"))
+
+    def write_bytes(self, relative: str, content: bytes) -> Path:
+        """Write a file whole or not at all."""
+        return self._replace(relative, lambda tmp: tmp.write_bytes(content))
 
     def write_bytes_with(self, relative: str, write: Any) -> Path:
         """Let ``write(path)`` make a file, then put it in place whole."""

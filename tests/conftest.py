@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import resource
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,19 @@ def demo_fisher(tmp_path_factory: pytest.TempPathFactory, toy_checkpoint: Path) 
     label_topics(work, engine)
     encode(work, str(toy_checkpoint), "cpu", engine)
     return work.path
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], contextlib.AbstractContextManager[None]]]:
+    """``with full_disk(8192)``: no file may grow beyond so many bytes, in this process and those that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextlib.contextmanager
+    def limited(num_bytes: int) -> Iterator[None]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    yield limited

@@ -242,6 +242,17 @@ def test_the_same_bytes_again_and_nothing_left_of_other_choices(work, tmp_path, 
     assert not any("test" in Path(name).name and "train" not in name for name in told if format_name != "lhotse")
 
 
+@pytest.mark.parametrize("format_name", ["moshi-finetune", "lhotse"])
+def test_a_full_disk_is_one_line(work, tmp_path, full_disk, format_name):
+    command = [sys.executable, "-B", "-m", "fisherprep", "export", str(work.path), "--format", format_name]
+    with full_disk(8192):
+        run = subprocess.run(
+            [*command, "--out", str(tmp_path), "--workers", "2"], cwd=ROOT, capture_output=True, text=True
+        )
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert "File too large: '" in run.stderr.splitlines()[-1] and f"{tmp_path}/audio/" in run.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_killed_at_any_moment_it_goes_on(tmp_path, format_name):
     work = encoded_work(tmp_path, 9)

@@ -390,6 +390,8 @@ def _codes(value: int) -> list[list[int]]:
         ({"text_b": [-2] * 50}, "text_b holds text ids from -2"),
         ({"starts": [0, 50]}, "starts are not rising frames from 0 to below 50"),
         ({"starts": [9, 3]}, "starts are not rising"),
+        ({"starts": [0, None]}, "call c0: starts holds null, expected values alone"),
+        ({"prompts_a": [None]}, "call c0: prompts_a holds null"),
         ({"split": "valid"}, "has no train calls to use; its calls by split: valid 1"),
         ({"starts": []}, "1 left out: no frame at which a window may start"),
         ({"provenance": "x"}, "provenance entry of the codes table cannot be read"),

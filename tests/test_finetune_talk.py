@@ -20,7 +20,7 @@ from finetune.checkpoints import load_model, open_base
 from finetune.config import LoraConfig, ModelConfig
 from finetune.model.build import build_model, full_state, plain_model, trained_state
 from finetune.prompt import fed_rows
-from finetune.sound import read_mono
+from finetune.sound import read_mono, write_wav
 from finetune.talk import Sampling, converse
 
 pytest_plugins = ["finetune_fixtures"]
@@ -251,6 +251,27 @@ def test_bad_flags(checkpoint: Path, tmp_path: Path, more: list[str], status: in
     result = run(checkpoint, tmp_path, *more)
     assert result.exit_code == status and message in " ".join(result.output.split()), result.output
     assert not (tmp_path / "agent.wav").exists()
+
+
+def test_sound_that_cannot_be_written_is_one_line_and_costs_no_text(
+    checkpoint: Path, tmp_path: Path, full_disk: Any
+) -> None:
+    user, _ = tiny.write_recordings(tmp_path)
+    before = {file.name for file in tmp_path.iterdir()}
+    args = ["--hf-repo", checkpoint, "--input-wav", user, "--output-wav", tmp_path / "agent.wav", "--device", "cpu"]
+    args += ["--output-text", tmp_path / "agent.json", "--text-prompt", "You are Ida."]
+    with full_disk(8192):
+        result = CliRunner().invoke(offline.main, [str(arg) for arg in args])
+    assert result.exit_code == 1 and f"File too large: '{tmp_path / 'agent.wav'}'" in result.output, result.output
+    assert {file.name for file in tmp_path.iterdir()} - before == {"agent.json"}
+    assert len(json.loads((tmp_path / "agent.json").read_text())) == 32
+
+
+def test_a_wav_file_that_cannot_be_there_is_an_os_error_and_a_long_name_is_none(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"'/proc/o\.wav'"):
+        write_wav(Path("/proc/o.wav"), np.zeros(1920, np.float32))
+    write_wav(tmp_path / f"{'n' * 251}.wav", np.zeros(1920, np.float32))
+    assert [len(file.name) for file in tmp_path.iterdir()] == [255]
 
 
 def test_silence_is_no_voice_prompt(checkpoint: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -110,6 +111,10 @@ def _codes(*lengths: int) -> list[list[int]]:
         ({"codes": [[4000] * 10] * 8}, "codes holds codes from 0 to 4000, but the checkpoint knows 0 to 2047"),
         ({"codes": _codes(9, 11, *[10] * 6)}, "codebooks of unlike length"),
         ({"codes": _codes(*[0] * 8)}, "a voice without codes"),
+        ({"start_s": math.nan}, "a voice of call c0 lies from nan s to"),
+        ({"end_s": math.inf}, "to inf s; expected a start from 0 and a later end"),
+        ({"start_s": 2.0, "end_s": 1.0}, "lies from 2.0 s to 1.0 s"),
+        ({"start_s": -0.1}, "lies from -0.1 s"),
         ({"side": "c"}, "side is 'c', expected a or b"),
     ],
 )
@@ -143,7 +148,7 @@ def test_the_fingerprint_covers_the_voices(tmp_path: Path) -> None:
         return opened(tmp_path / place, [call_row("c0", 100, None, 0)], voices).fingerprint()
 
     tables: list[Rows | None] = [None, [voice_row("c0", "a", 0)]]
-    tables += [[voice_row("c0", "a", 0, **c)] for c in ({"speaker": "q"}, {"start_s": 1.0})]
+    tables += [[voice_row("c0", "a", 0, **c)] for c in ({"speaker": "q"}, {"start_s": 0.5})]
     tables.append([voice_row("c0", "a", 0, 11)])
     prints = [fingerprint(str(i), voices) for i, voices in enumerate(tables)]
     assert len(set(prints)) == len(tables)

@@ -26,6 +26,7 @@ from finetune.sensitivity import shuffled_prompts
 from finetune.turns.moments import Moment
 from finetune.turns.talks import Talk, Task, heard_by_audio
 from finetune.watch import StepReport, Watcher, Watchers
+from finetune.watchers import samples
 from finetune.watchers.report import _plain
 from finetune.watchers.speed import Cost
 
@@ -104,6 +105,23 @@ def test_a_sample_depends_on_the_seed_and_the_weights_alone(
     assert invoke(run, *talking.args(tmp_path / "again", *flags)).exit_code == 0
     first = "samples/step-00000000/talk-0.wav"
     assert (tmp_path / "again" / first).read_bytes() == (watched / first).read_bytes()
+
+
+def test_samples_that_cannot_be_written_cost_neither_the_run_nor_the_checkpoint(
+    talking: TalkingWorld, tmp_path: Path, full_disk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, put = tmp_path / "run", samples._put
+
+    def put_on_full_disk(folder: Path, files: dict[str, bytes]) -> None:
+        with full_disk(8192):
+            put(folder, files)
+
+    monkeypatch.setattr(samples, "_put", put_on_full_disk)
+    flags = ("--mix", "talk", "--steps", "1", "--set", "samples.every=1", "--set", "samples.seconds=1")
+    result = invoke(run, *talking.args(out, *flags))
+    assert result.exit_code == 0, result.output
+    assert result.output.count("these samples could not be written") == 2
+    assert (out / "checkpoints" / "step-00000001").is_dir() and not list((out / "samples").iterdir())
 
 
 def test_two_processes_talk_as_one_does(watched: Path, talking: TalkingWorld, tmp_path: Path) -> None:

@@ -83,6 +83,12 @@ def test_a_write_that_fails_leaves_the_old_file(work):
     assert (work.path / "note.txt").read_text() == "old"
 
 
+def test_a_full_disk_is_told_with_the_files_name_and_keeps_nothing_of_it(work, full_disk):
+    with full_disk(8192), pytest.raises(OSError, match=r"File too large: '.*/audio/a\.wav'"):
+        work.write_bytes("audio/a.wav", bytes(10_000))
+    assert not list((work.path / "audio").iterdir()) and not list((work.path / ".tmp").iterdir())
+
+
 def test_a_second_writer_is_refused_while_the_first_holds_the_folder(work):
     code = (
         "import sys; from pathlib import Path; from fisherprep.workfolder import WorkFolder\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ _ALL_TABLES = ("mimi_sha256", "mimi_config_sha256")
 """What all datasets of a mix must share: codes of two codecs are two languages."""
 _TOLD = ("truecase", "loudness")
 """What datasets may differ in, and are told to: a domain's scripts are written with capitals, LDC's words without."""
+
+_LISTS = ("prompts_a", "prompts_b", "starts")
+_AGAIN = "delete the file and run `fisherprep encode` again"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,22 @@ def check_work_folder(name: str, work: Path, has_codes: bool) -> None:
         raise ValueError(
             f"{work}: written under schema version {version}, expected {SCHEMA_VERSION}; "
             "run ingest and the later stages again into a new folder"
+        )
+
+
+def check_lists(file: Path, values: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where a list of a codes row holds null; a column's own nulls the schema forbids already."""
+    for name in _LISTS:
+        if None in values[name]:
+            raise ValueError(f"{file}: call {values['call_id']}: {name} holds null, expected values alone; {_AGAIN}")
+
+
+def check_span(file: Path, values: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where a voices row does not say where in its call it lies."""
+    if not 0 <= values["start_s"] < values["end_s"] < math.inf:
+        raise ValueError(
+            f"{file}: a voice of call {values['call_id']} lies from {values['start_s']} s to {values['end_s']} s; "
+            f"expected a start from 0 and a later end; {_AGAIN}"
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from finetune.data.checks import Vocabulary, check_provenance, check_work_folder
+from finetune.data.checks import Vocabulary, check_lists, check_provenance, check_work_folder
 from finetune.data.tables import (
     Place,
     RowGroups,
@@ -188,6 +188,7 @@ def _read_index(number: int, file: Path, manifest: Manifest, split: str, vocabul
 
 
 def _call(values: dict[str, Any], manifest: Manifest, file: Path, place: Place) -> Call:
+    check_lists(file, values)
     starts = np.asarray(values["starts"], dtype=np.int32)
     num_frames = values["num_frames"]
     if len(starts) and not (starts[0] >= 0 and starts[-1] < num_frames and np.all(np.diff(starts) > 0)):
@@ -201,7 +202,7 @@ def _call(values: dict[str, Any], manifest: Manifest, file: Path, place: Place) 
         num_frames=num_frames,
         sides=tuple(s for s in SIDES if s in allowed),
         starts=starts,
-        prompts={s: tuple(values[f"prompts_{s}"] or ()) for s in SIDES},
+        prompts={s: tuple(values[f"prompts_{s}"]) for s in SIDES},
         speaker={s: values[f"speaker_{s}"] for s in SIDES},
         place=place,
     )

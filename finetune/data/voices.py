@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from finetune.data.checks import check_span
 from finetune.data.tables import Place, RowGroups, check_columns, check_ids, codes_of, places, read_columns, shards
 from fisherprep.schema import FRAME_RATE_HZ, NUM_CODEBOOKS, SIDES, VOICES
 
@@ -139,6 +140,7 @@ def open_voices(work: Path, calls: list[str], card: int) -> VoiceBank:
             call = number_of.get(values["call_id"])
             if call is None:
                 continue
+            check_span(file, values)
             begin, end = (values[key] * FRAME_RATE_HZ for key in ("start_s", "end_s"))
             if values["side"] not in SIDES:
                 raise ValueError(f"{file}: side is {values['side']!r}, expected a or b; run `fisherprep check`")

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 from finetune.config import SamplesConfig
 from finetune.prompt import USER, PromptTexts
 from finetune.watch import Start, StepReport, Watcher
-from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, FRAME_SAMPLES
+from fisherprep.schema import FRAME_RATE_HZ, FRAME_SAMPLES
 
 if TYPE_CHECKING:
     from moshi.models.lm import LMModel
@@ -111,21 +113,14 @@ class Samples(Watcher):
         ]
 
     def _write(self, folder: Path, said: list[tuple[Sample, np.ndarray, np.ndarray]]) -> None:
-        import shutil
-
-        import soundfile
-
-        from finetune.sound import load_codec, speak
+        from finetune.sound import load_codec, speak, wav_bytes
 
         mimi = load_codec(self._base, self._start.device)
-        tmp = folder.with_name(f".tmp-{folder.name}")
-        shutil.rmtree(tmp, ignore_errors=True)
-        tmp.mkdir(parents=True)
+        files = {}
         for sample, text, audio in said:
             stem = f"{sample.dataset}-{sample.number}"
             both = [speak(mimi, codes, codes.shape[1] * FRAME_SAMPLES) for codes in (audio, sample.user)]
-            pcm = np.round(np.clip(np.stack(both, axis=1), -1, 1) * 32767).astype(np.int16)
-            soundfile.write(tmp / f"{stem}.wav", pcm, CODEC_RATE_HZ, subtype="PCM_16")
+            files[f"{stem}.wav"] = wav_bytes(np.stack(both, axis=1))
             row = {
                 "dataset": sample.dataset,
                 "call_id": sample.call_id,
@@ -134,8 +129,24 @@ class Samples(Watcher):
                 "said": words(self._tokenizer, text),
                 "toy": self._base.files.toy,
             }
-            (tmp / f"{stem}.json").write_text(json.dumps(row, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            files[f"{stem}.json"] = (json.dumps(row, indent=1, ensure_ascii=False) + "\n").encode()
+        try:
+            _put(folder, files)
+        except OSError as err:  # neither the run nor the checkpoint due at this step is to be lost over it
+            print(f"warning: {folder}: these samples could not be written ({err})", file=sys.stderr)
+
+
+def _put(folder: Path, files: dict[str, bytes]) -> None:
+    """Write a folder of files whole or not at all."""
+    tmp = folder.with_name(f".tmp-{folder.name}")
+    shutil.rmtree(tmp, ignore_errors=True)
+    try:
+        tmp.mkdir(parents=True)
+        for name, content in files.items():
+            (tmp / name).write_bytes(content)
         os.replace(tmp, folder)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
 def words(tokenizer: Any, tokens: np.ndarray) -> str:

@@ -8,7 +8,6 @@ mended here.
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fisherprep.corpus.problems import BadInput
 from fisherprep.export.calls import choice_of, refused, rows_by_call, rows_of_splits
 from fisherprep.export.folder import Payload, write_part
 from fisherprep.schema import SIDES
+from fisherprep.sound import sound_bytes
 from fisherprep.stage import ShardResult
 from fisherprep.workfolder import WorkFolder, check_id
 
@@ -71,17 +71,11 @@ def write_shard(payload: Payload, config: dict[str, Any]) -> ShardResult:
 
 def _recording(payload: Payload, row: dict[str, Any]) -> dict[str, Any]:
     """Write the audio; returns its manifest, with the path relative to the export's folder."""
-    import soundfile
-
     from fisherprep.corpus.call_audio import read_call_audio
 
     audio = read_call_audio(payload.work, row)
     relative = f"audio/{row['call_id']}.flac"
-
-    def write(tmp: Path) -> None:
-        soundfile.write(tmp, np.asarray(audio.samples).T, audio.rate_hz, format="FLAC", subtype="PCM_16")
-
-    payload.out.write_bytes_with(relative, write)
+    payload.out.write_bytes(relative, sound_bytes(np.asarray(audio.samples).T, audio.rate_hz, "FLAC"))
     channels = list(range(len(SIDES)))
     num_samples = audio.samples.shape[1]
     return {

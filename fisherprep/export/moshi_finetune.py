@@ -8,7 +8,6 @@ must be in order of start; ``train.py`` keeps those of SPEAKER_MAIN alone). Lege
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from fisherprep.corpus.problems import BadInput
 from fisherprep.export.calls import Choice, Item, choice_of, items_of, not_agent, refused, rows_by_call, rows_of_splits
 from fisherprep.export.folder import Payload, write_part
 from fisherprep.schema import CODEC_RATE_HZ, SIDES
+from fisherprep.sound import sound_bytes
 from fisherprep.stage import ShardResult
 from fisherprep.workfolder import WorkFolder
 
@@ -109,7 +109,8 @@ def _write_call(
     for item in items:
         spoken = {"alignments": text.alignments(item), "prompts": text.prompts.get(item.agent, [])}
         files = [f"audio/{item.name}.wav", f"audio/{item.name}.json"]
-        _write_wav(payload.out, files[0], np.stack([pcm[item.agent], pcm[item.user]], axis=1))
+        stereo = np.stack([pcm[item.agent], pcm[item.user]], axis=1)
+        payload.out.write_bytes(files[0], sound_bytes(stereo, CODEC_RATE_HZ, "WAV"))
         payload.out.write_text(files[1], json.dumps(spoken, ensure_ascii=False) + "\n")
         result.files += files
         result.counters.update(items=1, words=len(spoken["alignments"]))
@@ -136,15 +137,6 @@ def _at_codec_rate(work: WorkFolder, row: dict[str, Any]) -> np.ndarray:
         found = soxr.resample(channel, rate_hz, CODEC_RATE_HZ, quality="HQ")[: len(new)]
         new[: len(found)] = found
     return np.round(resampled)
-
-
-def _write_wav(out: WorkFolder, relative: str, samples: np.ndarray) -> None:
-    import soundfile
-
-    def write(tmp: Path) -> None:
-        soundfile.write(tmp, samples, CODEC_RATE_HZ, format="WAV", subtype="PCM_16")
-
-    out.write_bytes_with(relative, write)
 
 
 def index_line(out: WorkFolder, line: dict[str, Any]) -> dict[str, Any]:

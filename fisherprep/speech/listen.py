@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -21,6 +20,7 @@ import numpy as np
 from fisherprep.corpus.call_audio import read_call_audio
 from fisherprep.ldc import is_ldc
 from fisherprep.schema import SIDES
+from fisherprep.sound import sound_bytes
 from fisherprep.workfolder import WorkFolder, shard_of
 
 LDC_WARNING = "This page holds LDC audio and transcripts: its licence is theirs. Do not put it where others can get it."
@@ -154,11 +154,7 @@ def _rows_of(work: WorkFolder, call_id: str) -> dict[str, list[Any]]:
 
 
 def _flac(samples: np.ndarray, rate_hz: int) -> str:
-    import soundfile
-
-    content = io.BytesIO()
-    soundfile.write(content, samples.T, rate_hz, format="FLAC", subtype="PCM_16")
-    return base64.b64encode(content.getvalue()).decode()
+    return base64.b64encode(sound_bytes(samples.T, rate_hz, "FLAC")).decode()
 
 
 def _channel(side: str, samples: np.ndarray, rate_hz: int, row: dict[str, Any], said: list[Any]) -> str:

@@ -20,6 +20,7 @@ from fisherprep.domain import Conditions, Domain, SpeechChoice
 from fisherprep.engine import Engine
 from fisherprep.manifest import Manifest
 from fisherprep.schema import CODEC_RATE_HZ, SIDES
+from fisherprep.sound import sound_bytes
 from fisherprep.speech.channel import wideband
 from fisherprep.speech.conditions import disturb
 from fisherprep.speech.dialogues import domain_of, plan_dialogues
@@ -249,11 +250,5 @@ def _speak(
 
 
 def _write_audio(work: WorkFolder, call_id: str, samples: np.ndarray) -> Path:
-    import soundfile
-
     pcm = np.round(samples.T * 32767.0).astype(np.int16)
-
-    def write(path: Path) -> None:
-        soundfile.write(path, pcm, CODEC_RATE_HZ, format="FLAC", subtype="PCM_16")
-
-    return work.write_bytes_with(f"{_AUDIO}/{call_id}.flac", write)
+    return work.write_bytes(f"{_AUDIO}/{call_id}.flac", sound_bytes(pcm, CODEC_RATE_HZ, "FLAC"))
