@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fisherprep.schema import SCHEMA_VERSION
+from fisherprep.schema import CODES, SCHEMA_VERSION, VOICES
+from fisherprep.stage import recorded_tables, upstream
+from fisherprep.workfolder import WorkFolder
 
 _ONE_TABLE = ("mimi_sha256", "mimi_config_sha256", "tokenizer_sha256", "truecase", "loudness", "resampler")
 """Of the provenance: what all rows of a table must share, since it decides what a token means or sounds like."""
@@ -46,6 +48,19 @@ def check_work_folder(name: str, work: Path, has_codes: bool) -> None:
             f"{work}: written under schema version {version}, expected {SCHEMA_VERSION}; "
             "run ingest and the later stages again into a new folder"
         )
+
+
+def check_records(work: Path) -> None:
+    """Raise ``ValueError`` where codes or voices are not all that ``fisherprep encode`` has to write, byte for byte.
+
+    Completion records tell. Tables that came without any, from a hub or from another tool, are taken as they are.
+    """
+    if not (work / ".done").is_dir():
+        return
+    folder = WorkFolder.open(work)
+    if recorded := recorded_tables(folder):
+        planned = {"conversations"} & recorded  # its shards are encode's; training itself does not read it
+        upstream(folder, *planned, CODES.name, VOICES.name, unread=planned)
 
 
 def check_provenance(work: Path, texts: list[str], vocabulary: Vocabulary) -> dict[str, Any]:
