@@ -289,6 +289,27 @@ def test_damaged_audio_is_a_reject_and_is_tried_again(tmp_path):
         assert any("call_000" in name for name in files(tmp_path / format_name))
 
 
+@pytest.mark.parametrize(
+    ("format_name", "own", "lists"),
+    [
+        ("moshi-finetune", "my_subset.jsonl", ["test.jsonl", "train.jsonl"]),
+        (
+            "lhotse",
+            "test_recordings_mine.jsonl.gz",
+            ["test_recordings_test.jsonl.gz", "test_recordings_train.jsonl.gz"],
+        ),
+    ],
+)
+def test_lists_of_the_users_own_stay(work, tmp_path, format_name, own, lists):
+    export(work, format_name, tmp_path)
+    (tmp_path / own).write_text("mine")
+    export(work, format_name, tmp_path)  # nothing to do
+    kept = {lists[1], own}
+    export(work, format_name, tmp_path, ("train",), truecase="off")
+    assert (tmp_path / own).read_text() == "mine"
+    assert {name for name in files(tmp_path) if name in (*lists, own)} == kept
+
+
 def invoke(*arguments):
     return CliRunner().invoke(main, ["export", *map(str, arguments)])
 
