@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -329,6 +330,20 @@ def test_another_folders_export_is_refused(work, tmp_path):
     assert files(out) == before
     (out / "export.json").write_text("{")
     assert "cannot be read" in invoke(work.path, "--format", "j-moshi", "--out", out).output
+
+
+@pytest.mark.parametrize(
+    ("format_name", "counted"), [("moshi-finetune", "items"), ("j-moshi", "items"), ("lhotse", "recordings")]
+)
+def test_that_nothing_was_exported_is_said(tmp_path, format_name, counted):
+    work = encoded_work(tmp_path, 1)
+    for _ in range(2):  # the second time nothing is left to do
+        result = invoke(
+            work.path, "--format", format_name, "--out", tmp_path / "o", "--split", "test", "--workers", "1"
+        )
+        assert result.exit_code == 0 and re.search(rf"{counted} +│ 0 ", result.output)
+    whole = invoke(work.path, "--format", format_name, "--out", tmp_path / "o", "--workers", "1")
+    assert re.search(rf"{counted} +│ 1 ", whole.output)
 
 
 def test_splits_are_those_of_the_tables():

@@ -22,6 +22,7 @@ VERSION = 1
 TABLES = ("conversations", "codes")
 FOLDERS = ("train", "valid", "test", "excluded")
 INDEXES: tuple[str, ...] = ()
+COUNTED = "items"
 SETTLED = frozenset({"agent_side", "uneven_codes"})
 _STREAMS = pa.list_(pa.list_(pa.int16()))
 SCHEMA = pa.schema([("dialogue_id", pa.string()), ("A", _STREAMS), ("B", _STREAMS)])

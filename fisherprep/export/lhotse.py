@@ -26,6 +26,7 @@ FOLDERS = ("audio",)
 RECORDINGS = "{dataset}_recordings_{split}.jsonl.gz"
 SUPERVISIONS = "{dataset}_supervisions_{split}.jsonl.gz"
 INDEXES = (RECORDINGS, SUPERVISIONS)
+COUNTED = "recordings"
 SETTLED: frozenset[str] = frozenset()
 _GENDER = {"f": "female", "m": "male"}
 

@@ -26,6 +26,7 @@ TABLES = ("conversations", "words", "personas")
 FOLDERS = ("audio",)
 LIST = "{split}.jsonl"
 INDEXES = (LIST,)
+COUNTED = "items"
 SETTLED = frozenset({"no_words", "agent_side"})
 MAIN, OTHER = "SPEAKER_MAIN", "SPEAKER_USER"
 _SHORTEST_S = 0.001

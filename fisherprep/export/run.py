@@ -64,6 +64,7 @@ def export(
 
         config = {"format": format_name, "choice": asdict(choice)}
         summary = run_stage(work=folder, stage=stage, shards=shards, config=config, engine=engine, feed=without_indexes)
+        summary.counters[made.COUNTED] += 0  # none at all is said too
         indexes = write_indexes(folder, partial(made.index_line, folder))
         sweep(folder, made.FOLDERS, made.INDEXES, indexes)
         holds_ldc = _holds_ldc(work, inputs)
