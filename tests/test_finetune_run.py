@@ -477,6 +477,21 @@ def test_a_folder_of_something_else_is_not_written_to(world: World, tmp_path: Pa
     assert invoke(run, *world.args(Path("/proc/nowhere/run"), "--steps", "1")).exit_code in (1, 2)
 
 
+@pytest.mark.parametrize(("content", "message"), [(None, "config.json is missing"), ("{}", "is of something else")])
+def test_a_run_without_its_configuration_says_what_to_restore(
+    world: World, straight: Path, tmp_path: Path, content: str | None, message: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(straight, copy)
+    (copy / "config.json").unlink()
+    if content is not None:
+        (copy / "config.json").write_text(content)
+    for flags in (("--out", str(copy), "--resume"), world.args(copy)):
+        result = invoke(run, *flags)
+        assert result.exit_code == 2
+        assert message in _flat(result.output) and "restore config.json" in _flat(result.output)
+
+
 def test_resuming_with_other_values_is_refused(world: World, straight: Path) -> None:
     result = invoke(run, "--out", str(straight), "--resume", "--steps", "9", "--lr", "0.5")
     assert result.exit_code == 2
