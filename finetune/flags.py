@@ -15,7 +15,7 @@ from finetune.config import LOSS_PRESETS, Config
 from finetune.configure import as_dict, differences, flat, load_recipe, make_config, merge
 from finetune.data.mixture import find_manifests, parse_mix
 from finetune.parallel import torchrun_rank
-from finetune.run_folder import holds_run, saved_config
+from finetune.run_folder import CONFIG, completed, holds_run, saved_config
 
 PLACES = {
     "checkpoint": "model.checkpoint",
@@ -85,6 +85,12 @@ def run_folder(out: Path | None, mix: Mapping[str, float] | None, resume: bool) 
     holds_a_run = holds_run(run)
     if holds_a_run and not resume:
         raise ValueError(f"--out: {run} already holds a run; add --resume to go on with it, or give another folder")
+    if not holds_a_run and completed(run):
+        found = "is of something else" if (run / CONFIG).exists() else "is missing"
+        raise ValueError(
+            f"--out: {run} holds a run's checkpoints, but its {CONFIG} {found}, without which the run cannot go on; "
+            f"restore {CONFIG} from a copy of the run, or give another folder"
+        )
     if not holds_a_run and run.exists() and any(not p.name.startswith(".tmp-") for p in run.iterdir()):
         raise ValueError(f"--out: {run} is not empty and not a run; give another folder")
     return run

@@ -114,12 +114,15 @@ def train(
             written.
     """
     from finetune.data.batches import Mixture
-    from finetune.data.sources import describe_sources, open_held_out, open_sources
+    from finetune.data.sources import check_tables, describe_sources, open_held_out, open_sources
     from finetune.device import describe
     from finetune.model.build import describe_parts
 
     on_lookers = watchers(config, world)  # what they miss is said before the model is read
     texts = base.prompt_texts()
+    with world.together():
+        if world.is_main:
+            check_tables(config.data)
     sources = open_sources(config.data, "train", base, texts, config.seed)
     held_out_sources, without = open_held_out(config.data, "valid", base, texts)
     parts = f", on each of {world.size} processes" if world.size > 1 else ""

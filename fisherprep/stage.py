@@ -7,7 +7,7 @@ is done is judged by fingerprints (stage version, schema version, configuration,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -143,8 +143,18 @@ def _stage_to_run(work: WorkFolder, table: str) -> str:
     return "synthesize" if is_its_own else _WRITTEN_BY[table]
 
 
-def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
+def recorded_tables(work: WorkFolder) -> set[str]:
+    """The tables that completion records name: of a folder that was copied without records, none."""
+    return {file.split("/")[0] for _, file, _ in _outputs(work)} & TABLES.keys()
+
+
+def upstream(work: WorkFolder, *tables: str, unread: Container[str] = ()) -> dict[str, dict[str, str]]:
     """For each shard that has all of ``tables``: the hashes of their files, to be used as a stage's inputs.
+
+    Args:
+        work: a folder with completion records.
+        tables: those that must all have the same shards.
+        unread: of these the shards count alone; their files may be elsewhere.
 
     Raises:
         ValueError: one of the tables has not been written yet, lacks shards that the others have, or has a file that is
@@ -164,10 +174,11 @@ def upstream(work: WorkFolder, *tables: str) -> dict[str, dict[str, str]]:
             )
     if not every:
         raise ValueError(f"{work.path}: no {tables[0]} table yet; run `fisherprep {_WRITTEN_BY[tables[0]]}` first")
-    if changed := work.changed({file: out for file, (_, out) in written.items()}):
+    read = {file: out for file, (_, out) in written.items() if file.split("/")[0] not in unread}
+    if changed := work.changed(read):
         stage = written[changed[0]][0]
         raise ValueError(
-            f"{work.path / changed[0]}: is not what `{stage}` wrote ({len(changed)} such of {len(written)} files): "
+            f"{work.path / changed[0]}: is not what `{stage}` wrote ({len(changed)} such of {len(read)} files): "
             f"deleted, damaged, or changed by hand; run `fisherprep {stage}` again as before, which makes these anew"
         )
     return {shard: {table: hashes[table][shard] for table in tables} for shard in sorted(every)}

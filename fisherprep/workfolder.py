@@ -83,6 +83,18 @@ class DoneRecord:
     """path relative to WORK -> {"sha256", "bytes", "rows"}"""
     counters: dict[str, float]
 
+    def is_sound(self) -> bool:
+        """Whether all is of the types declared, which a file that was damaged or written by hand need not be."""
+        if not (isinstance(self.fingerprint, str) and isinstance(self.outputs, dict)):
+            return False
+        if not (isinstance(self.counters, dict) and all(type(n) in (int, float) for n in self.counters.values())):
+            return False
+        return all(
+            isinstance(out, dict) and isinstance(out.get("sha256"), str) and type(out.get("bytes")) is int
+            and type(out.get("rows", 0)) is int
+            for out in self.outputs.values()
+        )  # fmt: skip
+
 
 class WorkFolder:
     """Paths, atomic writes and completion records of one work folder."""
@@ -224,7 +236,9 @@ class WorkFolder:
         records = {}
         for file in sorted((self.path / ".done" / stage).glob("*.json")):
             with contextlib.suppress(ValueError, TypeError):
-                records[file.stem] = DoneRecord(**json.loads(file.read_text(encoding="utf-8")))
+                record = DoneRecord(**json.loads(file.read_text(encoding="utf-8")))
+                if record.is_sound():
+                    records[file.stem] = record
         return records
 
     def changed(self, outputs: Mapping[str, Mapping[str, Any]]) -> list[str]:

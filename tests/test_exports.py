@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -300,6 +301,27 @@ def test_damaged_audio_is_a_reject_and_is_tried_again(tmp_path):
         assert any("call_000" in name for name in files(tmp_path / format_name))
 
 
+@pytest.mark.parametrize(
+    ("format_name", "own", "lists"),
+    [
+        ("moshi-finetune", "my_subset.jsonl", ["test.jsonl", "train.jsonl"]),
+        (
+            "lhotse",
+            "test_recordings_mine.jsonl.gz",
+            ["test_recordings_test.jsonl.gz", "test_recordings_train.jsonl.gz"],
+        ),
+    ],
+)
+def test_lists_of_the_users_own_stay(work, tmp_path, format_name, own, lists):
+    export(work, format_name, tmp_path)
+    (tmp_path / own).write_text("mine")
+    export(work, format_name, tmp_path)  # nothing to do
+    kept = {lists[1], own}
+    export(work, format_name, tmp_path, ("train",), truecase="off")
+    assert (tmp_path / own).read_text() == "mine"
+    assert {name for name in files(tmp_path) if name in (*lists, own)} == kept
+
+
 def invoke(*arguments):
     return CliRunner().invoke(main, ["export", *map(str, arguments)])
 
@@ -319,6 +341,20 @@ def test_another_folders_export_is_refused(work, tmp_path):
     assert files(out) == before
     (out / "export.json").write_text("{")
     assert "cannot be read" in invoke(work.path, "--format", "j-moshi", "--out", out).output
+
+
+@pytest.mark.parametrize(
+    ("format_name", "counted"), [("moshi-finetune", "items"), ("j-moshi", "items"), ("lhotse", "recordings")]
+)
+def test_that_nothing_was_exported_is_said(tmp_path, format_name, counted):
+    work = encoded_work(tmp_path, 1)
+    for _ in range(2):  # the second time nothing is left to do
+        result = invoke(
+            work.path, "--format", format_name, "--out", tmp_path / "o", "--split", "test", "--workers", "1"
+        )
+        assert result.exit_code == 0 and re.search(rf"{counted} +│ 0 ", result.output)
+    whole = invoke(work.path, "--format", format_name, "--out", tmp_path / "o", "--workers", "1")
+    assert re.search(rf"{counted} +│ 1 ", whole.output)
 
 
 def test_splits_are_those_of_the_tables():

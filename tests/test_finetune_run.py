@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from finetune import checksums, run_folder, state
 from finetune.checkpoints import load_model, open_base
 from finetune.config import OptimConfig
 from finetune.data.mixture import MixtureState
+from finetune.data.sources import check_tables
 from finetune.evaluate import main as evaluate
 from finetune.export import main as export
 from finetune.metrics import METRICS, TIMINGS, drop_after
@@ -31,6 +33,7 @@ from finetune.progress import Progress, read_progress
 from finetune.run import main as run
 from finetune.shards import read_tensors
 from fisherprep.checkpoint import locate
+from fisherprep.workfolder import DoneRecord, WorkFolder, sha256_file
 
 pytest_plugins = ["finetune_fixtures"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -392,6 +395,69 @@ def test_datasets_without_train_rows_are_refused(world: World, tmp_path: Path) -
     assert "has no train calls to use; its calls by split: valid 1" in _flat(result.output)
 
 
+def _record(path: Path) -> WorkFolder:
+    """Completion records for the tables of a work folder, as ingest and encode leave them."""
+    work = WorkFolder.open(path)
+    for file in work.files("codes"):
+        outputs = {}
+        for table in ("conversations", "codes", "voices"):
+            there = path / table / file.name
+            size, sha256 = (there.stat().st_size, sha256_file(there)) if there.exists() else (1, "")
+            outputs[f"{table}/{file.name}"] = {"sha256": sha256, "bytes": size, "rows": 1}
+        planned = {name: out for name, out in outputs.items() if name.startswith("conversations")}
+        encoded = {name: out for name, out in outputs.items() if name not in planned}
+        work.write_done("ingest", file.stem, DoneRecord("", planned, {}))
+        work.write_done("encode", file.stem, DoneRecord("", encoded, {}))
+    return work
+
+
+def _killed_encode(path: Path) -> None:
+    for table in ("codes", "voices"):
+        (path / table / "part-003.parquet").unlink()
+    (path / ".done/encode/part-003.json").unlink()
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (_killed_encode, r"calls: the codes table lacks 1 of 2 shards \(first: part-003\); run `fisherprep encode`"),
+        (
+            lambda path: (path / "codes/part-000.parquet").unlink(),
+            r"codes/part-000\.parquet: is not what `encode` wrote",
+        ),
+        (lambda path: _flip(path / "codes/part-000.parquet"), r"codes/part-000\.parquet: is not .*`fisherprep encode`"),
+        (lambda path: _flip(path / "voices/part-003.parquet"), r"voices/part-003\.parquet: is not what `encode` wrote"),
+        (lambda path: shutil.rmtree(path / ".done/encode"), "the codes table lacks 2 of 2 shards"),
+    ],
+)
+def test_tables_that_are_not_as_encode_wrote_them_are_refused_at_the_start(
+    world: World, tmp_path: Path, harm: Callable[[Path], None], message: str
+) -> None:
+    shutil.copytree(world.data, tmp_path / "data")
+    work = _record(tmp_path / "data/calls")
+    harm(work.path)
+    result = invoke(run, *world.args(tmp_path / "run", "--data-root", str(tmp_path / "data")))
+    assert result.exit_code == 1 and re.search(message, _flat(result.output))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kept", [".done", ".done/encode", ""])
+def test_whole_tables_are_trained_on_whatever_else_was_copied_with_them(
+    world: World, tmp_path: Path, kept: str
+) -> None:
+    shutil.copytree(world.data, tmp_path, dirs_exist_ok=True)
+    work = _record(tmp_path / "calls")
+    if kept != ".done":
+        shutil.rmtree(work.path / ".done" / ("ingest" if kept else ""))
+    check_tables(world.config(data__root=str(tmp_path)).data)
+
+
 def test_an_existing_run_is_not_overwritten(world: World, straight: Path) -> None:
     result = invoke(run, *world.args(straight))
     assert result.exit_code == 2
@@ -409,6 +475,21 @@ def test_a_folder_of_something_else_is_not_written_to(world: World, tmp_path: Pa
     result = invoke(run, *world.args(world.checkpoint))
     assert result.exit_code == 2 and "is not empty and not a run" in _flat(result.output)
     assert invoke(run, *world.args(Path("/proc/nowhere/run"), "--steps", "1")).exit_code in (1, 2)
+
+
+@pytest.mark.parametrize(("content", "message"), [(None, "config.json is missing"), ("{}", "is of something else")])
+def test_a_run_without_its_configuration_says_what_to_restore(
+    world: World, straight: Path, tmp_path: Path, content: str | None, message: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(straight, copy)
+    (copy / "config.json").unlink()
+    if content is not None:
+        (copy / "config.json").write_text(content)
+    for flags in (("--out", str(copy), "--resume"), world.args(copy)):
+        result = invoke(run, *flags)
+        assert result.exit_code == 2
+        assert message in _flat(result.output) and "restore config.json" in _flat(result.output)
 
 
 def test_resuming_with_other_values_is_refused(world: World, straight: Path) -> None:

@@ -145,3 +145,30 @@ def test_rows_must_hold_exactly_the_declared_columns():
 def test_every_column_is_documented(table):
     assert all(column.doc for column in table.columns)
     assert table.schema.metadata[b"fisherprep.version"] == str(SCHEMA_VERSION).encode()
+
+
+WRITTEN = {"sha256": "0", "bytes": 1, "rows": 1}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fingerprint": 1, "outputs": [], "counters": None},
+        {"fingerprint": 1},
+        {"outputs": []},
+        {"outputs": {"words/x.parquet": 3}},
+        {"outputs": {"words/x.parquet": {"bytes": 1}}},
+        {"outputs": {"words/x.parquet": WRITTEN | {"bytes": "1"}}},
+        {"outputs": {"words/x.parquet": WRITTEN | {"rows": None}}},
+        {"counters": None},
+        {"counters": {"words": "many"}},
+        {"more": 1},
+    ],
+)
+def test_a_completion_record_of_other_types_counts_as_missing(work, changes):
+    sound = {"fingerprint": "f", "outputs": {"words/x.parquet": WRITTEN}, "counters": {"words": 1, "hours": 0.5}}
+    for shard, values in (("x", sound), ("y", sound | changes)):
+        work.write_text(f".done/align/{shard}.json", json.dumps(values))
+    for shard, text in (("z", "[]"), ("zz", "3"), ("zzz", "{")):
+        work.write_text(f".done/align/{shard}.json", text)
+    assert list(work.done("align")) == ["x"]

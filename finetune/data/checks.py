@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fisherprep.schema import SCHEMA_VERSION
+from fisherprep.schema import CODES, SCHEMA_VERSION, VOICES
+from fisherprep.stage import recorded_tables, upstream
+from fisherprep.workfolder import WorkFolder
 
 _ONE_TABLE = ("mimi_sha256", "mimi_config_sha256", "tokenizer_sha256", "truecase", "loudness", "resampler")
 """Of the provenance: what all rows of a table must share, since it decides what a token means or sounds like."""
@@ -66,6 +68,19 @@ def check_span(file: Path, values: Mapping[str, Any]) -> None:
             f"{file}: a voice of call {values['call_id']} lies from {values['start_s']} s to {values['end_s']} s; "
             f"expected a start from 0 and a later end; {_AGAIN}"
         )
+
+
+def check_records(work: Path) -> None:
+    """Raise ``ValueError`` where codes or voices are not all that ``fisherprep encode`` has to write, byte for byte.
+
+    Completion records tell. Tables that came without any, from a hub or from another tool, are taken as they are.
+    """
+    if not (work / ".done").is_dir():
+        return
+    folder = WorkFolder.open(work)
+    if recorded := recorded_tables(folder):
+        planned = {"conversations"} & recorded  # its shards are encode's; training itself does not read it
+        upstream(folder, *planned, CODES.name, VOICES.name, unread=planned)
 
 
 def check_provenance(work: Path, texts: list[str], vocabulary: Vocabulary) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from finetune.checkpoints import BaseModel
 from finetune.config import DataConfig
-from finetune.data.checks import Vocabulary, check_mix
+from finetune.data.checks import Vocabulary, check_mix, check_records
 from finetune.data.dataset import EmptySplit, open_dataset
 from finetune.data.mixture import find_manifests
 from finetune.data.windows import WindowSource
@@ -21,6 +21,15 @@ def vocabulary_of(base: BaseModel) -> Vocabulary:
     assert base.files.tokenizer is not None, "opened with its tokenizer"
     sha256 = hashlib.sha256(base.files.tokenizer.read_bytes()).hexdigest()
     return Vocabulary(base.lm["card"], base.lm["text_card"], sha256, base.files.toy)
+
+
+def check_tables(config: DataConfig) -> None:
+    """Raise ``ValueError`` where a dataset of the mix is not as encode's completion records have it.
+
+    Reads every byte of the tables, so that neither a missing shard nor a damaged one is found in mid-training.
+    """
+    for manifest in find_manifests(config.mix, Path(config.manifests)):
+        check_records(Path(config.root) / manifest.tables)
 
 
 def open_sources(

@@ -9,7 +9,8 @@ Layout, for a folder OUT::
     OUT/rejects/                 what was left out, and why
     OUT/.done, .parts, .tmp      completion records as of a work folder, and each shard's lines of the index files
 
-The format's folders are the export's own: what lies there and no completion record names is deleted.
+The format's folders are the export's own: what lies there and no completion record names is deleted. Of the folder
+itself only index files are, by the names that the format gives them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from fisherprep.schema import SCHEMA_VERSION
+from fisherprep.schema import SCHEMA_VERSION, SPLITS
 from fisherprep.workfolder import WorkFolder
 
 _PARTS = ".parts"
@@ -131,19 +132,21 @@ def _current_files(out: WorkFolder) -> set[str]:
     return {file for record in out.done("export").values() for file in record.outputs}
 
 
-def sweep(out: WorkFolder, folders: Iterable[str], suffixes: Iterable[str], indexes: set[str]) -> None:
+def sweep(out: WorkFolder, folders: Iterable[str], names: Iterable[str], indexes: set[str]) -> None:
     """Delete files of the format's folders, and index files, that no completion record and no index names any more."""
     current = _current_files(out)
     for folder in (*folders, _PARTS):
         for file in (out.path / folder).rglob("*"):
             if file.is_file() and file.relative_to(out.path).as_posix() not in current:
                 file.unlink()
-    drop_indexes(out, suffixes, keep=indexes)
+    drop_indexes(out, names, keep=indexes)
 
 
-def drop_indexes(out: WorkFolder, suffixes: Iterable[str], keep: Iterable[str] = ()) -> None:
-    """Delete the index files, which are those files of the folder itself that end so."""
-    for suffix in suffixes:
-        for file in out.path.glob(f"*{suffix}"):
-            if file.name not in keep:
-                file.unlink()
+def drop_indexes(out: WorkFolder, names: Iterable[str], keep: Iterable[str] = ()) -> None:
+    """Delete the index files that an export of this dataset writes; others that lie beside them are the user's.
+
+    ``names``: the format's, with ``{dataset}`` and ``{split}`` where these stand.
+    """
+    for name in {name.format(dataset=out.meta["dataset"], split=split) for name in names for split in SPLITS}:
+        if name not in keep:
+            (out.path / name).unlink(missing_ok=True)

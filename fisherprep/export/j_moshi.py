@@ -21,7 +21,8 @@ from fisherprep.workfolder import WorkFolder
 VERSION = 1
 TABLES = ("conversations", "codes")
 FOLDERS = ("train", "valid", "test", "excluded")
-INDEX_SUFFIXES: tuple[str, ...] = ()
+INDEXES: tuple[str, ...] = ()
+COUNTED = "items"
 SETTLED = frozenset({"agent_side", "uneven_codes"})
 _STREAMS = pa.list_(pa.list_(pa.int16()))
 SCHEMA = pa.schema([("dialogue_id", pa.string()), ("A", _STREAMS), ("B", _STREAMS)])

@@ -23,7 +23,10 @@ from fisherprep.workfolder import WorkFolder, check_id
 VERSION = 1
 TABLES = ("conversations", "turns", "words")
 FOLDERS = ("audio",)
-INDEX_SUFFIXES = (".jsonl.gz",)
+RECORDINGS = "{dataset}_recordings_{split}.jsonl.gz"
+SUPERVISIONS = "{dataset}_supervisions_{split}.jsonl.gz"
+INDEXES = (RECORDINGS, SUPERVISIONS)
+COUNTED = "recordings"
 SETTLED: frozenset[str] = frozenset()
 _GENDER = {"f": "female", "m": "male"}
 
@@ -62,9 +65,9 @@ def write_shard(payload: Payload, config: dict[str, Any]) -> ShardResult:
         result.files.append(recording["sources"][0]["source"])
         result.counters.update(recordings=1, supervisions=len(found))
         result.counters["hours"] += recording["duration"] / 3600
-        name, split = payload.work.name, row["split"]
-        lines.append((f"{name}_recordings_{split}.jsonl.gz", recording))
-        lines += [(f"{name}_supervisions_{split}.jsonl.gz", supervision) for supervision in found]
+        of = {"dataset": payload.work.name, "split": row["split"]}
+        lines.append((RECORDINGS.format(**of), recording))
+        lines += [(SUPERVISIONS.format(**of), supervision) for supervision in found]
     result.files += write_part(payload, lines)
     return result
 

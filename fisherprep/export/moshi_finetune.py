@@ -24,7 +24,9 @@ from fisherprep.workfolder import WorkFolder
 VERSION = 1
 TABLES = ("conversations", "words", "personas")
 FOLDERS = ("audio",)
-INDEX_SUFFIXES = (".jsonl",)
+LIST = "{split}.jsonl"
+INDEXES = (LIST,)
+COUNTED = "items"
 SETTLED = frozenset({"no_words", "agent_side"})
 MAIN, OTHER = "SPEAKER_MAIN", "SPEAKER_USER"
 _SHORTEST_S = 0.001
@@ -116,7 +118,7 @@ def _write_call(
         result.counters.update(items=1, words=len(spoken["alignments"]))
         duration_s = num_samples / CODEC_RATE_HZ
         result.counters["hours"] += duration_s / 3600
-        lines.append((f"{row['split']}.jsonl", {"path": files[0], "duration": duration_s}))
+        lines.append((LIST.format(split=row["split"]), {"path": files[0], "duration": duration_s}))
     return lines
 
 

@@ -59,13 +59,14 @@ def export(
 
         def without_indexes(waiting: list[Shard], progress: Progress) -> Generator[Shard, None, None]:
             if waiting or gone:  # from here on an index could name files that are about to change
-                drop_indexes(folder, made.INDEX_SUFFIXES)
+                drop_indexes(folder, made.INDEXES)
             yield from waiting
 
         config = {"format": format_name, "choice": asdict(choice)}
         summary = run_stage(work=folder, stage=stage, shards=shards, config=config, engine=engine, feed=without_indexes)
+        summary.counters[made.COUNTED] += 0  # none at all is said too
         indexes = write_indexes(folder, partial(made.index_line, folder))
-        sweep(folder, made.FOLDERS, made.INDEX_SUFFIXES, indexes)
+        sweep(folder, made.FOLDERS, made.INDEXES, indexes)
         holds_ldc = _holds_ldc(work, inputs)
         _write_readme(folder, work.name, made.README, holds_ldc)
     return summary, folder, holds_ldc
