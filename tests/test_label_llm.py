@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound, sound_answer
 from label_calls import make_work
 from rich.cells import cell_len
+from rich.progress import Progress
 
 from fisherprep.check import check_work
 from fisherprep.cli import main
@@ -294,6 +295,19 @@ def test_instructions_inside_a_transcript_stay_in_their_place_and_out_of_the_pro
     assert whole(work, 2)
     prompts = [prompt for row in rows(work) for prompt in row["prompts"]]
     assert not [p for p in prompts if re.search(r"[<>|{}]", p)]
+
+
+def test_a_server_that_is_nothing_but_busy_ends_the_run_and_the_live_line_says_so(work, monkeypatch):
+    shown: list[str] = []
+    update = Progress.update
+    monkeypatch.setattr(
+        Progress, "update", lambda self, *a, **k: (shown.append(str(k.get("unit"))), update(self, *a, **k))[1]
+    )
+    limits = replace(QUICK, timeout_s=0.2, busy_s=0.4)
+    labelled, _ = run(work, lambda body, nth: error(429, "busy", retry_after="90000"), limits=limits)
+    assert "put off every request" in (labelled.stopped or "")
+    assert labelled.counters()["put off by a busy server"] > 4
+    assert any(re.search(r"busy \(429\), next try at \d\d:\d\d:\d\d", unit) for unit in shown)
 
 
 def test_a_server_that_dies_half_way_leaves_whole_shards_and_every_answer(work):

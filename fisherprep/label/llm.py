@@ -54,6 +54,8 @@ class Labelled:
             "retries": self.summary.counters["answers: asked again"],
             "failed requests": traffic.failed,
         }
+        if traffic.put_off:
+            figures["put off by a busy server"] = traffic.put_off
         if traffic.requests:
             tokens = {"prompt_tokens": traffic.tokens_in, "completion_tokens": traffic.tokens_out}
             figures |= tokens | {"seconds": self.asked_s}

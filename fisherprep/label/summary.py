@@ -13,7 +13,7 @@ from fisherprep.workfolder import WorkFolder
 NUM_EXAMPLES = 10
 _COMMONEST = 8
 _LEVELS = ("level 1 (opener)", "level 2 (tone and topic)", "level 3 (facts)")
-_RATES = ("requests", "answers from the cache", "retries", "failed requests")
+_RATES = ("requests", "answers from the cache", "retries", "failed requests", "put off by a busy server")
 
 
 def label_rows(
@@ -25,7 +25,8 @@ def label_rows(
         work: a folder with personas.
         count_tokens: tokens of a prompt with its tags.
         counters: of the run that asked the model: ``requests``, ``answers from the cache``, ``retries``, ``failed
-            requests``, ``prompt_tokens``, ``completion_tokens`` and ``seconds``, each where it is known.
+            requests``, ``put off by a busy server``, ``prompt_tokens``, ``completion_tokens`` and ``seconds``, each
+            where it is known.
     """
     personas = work.read("personas").to_pylist()
     rows = [("calls", f"{len({row['call_id'] for row in personas}):,}"), ("sides", f"{len(personas):,}")]
