@@ -205,6 +205,20 @@ def test_a_model_that_never_answers_well_leaves_topic_prompts_and_says_so(work):
     assert len(server.requests) == CALLS and not labelled.summary.rejects
 
 
+@pytest.mark.parametrize("absurd", [10**30, -1, 2.5])
+def test_an_absurd_turn_number_costs_its_fact_alone(work, absurd):
+    def answer(body: dict[str, Any], nth: int) -> Act:
+        said = json.loads(sound_answer(body))
+        said["a"]["facts"].append({"turns": [absurd], "text": "You have a parrot."})
+        return Act(json.dumps(said))
+
+    labelled, server = run(work, answer)
+    assert len(server.requests) == CALLS and whole(work) and not labelled.summary.rejects
+    for row in rows(work):
+        parrots = [fact["reason"] for fact in row["dropped"] if "parrot" in fact["text"]]
+        assert parrots == ["unknown_turn"] * (row["side"] == "a") and row["labeler"] == MODEL
+
+
 def test_thinking_before_the_answer_is_no_trouble(work):
     labelled, _ = run(work, lambda body, nth: Act(f"<think>{{x}} hm </think>\n{sound_answer(body)}"))
     assert whole(work) and labelled.summary.counters["answers: asked again"] == 0

@@ -159,5 +159,5 @@ def _reject(rows: CallRows, step: Settled, plan: Plan) -> dict[str, Any]:
 
 
 LABEL = Stage(
-    "label", 2, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
+    "label", 3, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
 )  # fmt: skip
