@@ -533,6 +533,27 @@ def test_when_no_call_has_an_answer_it_is_status_1_with_the_reason(tmp_path, tok
         assert command(work, "--server", server.url, "--checkpoint", tokenizer).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [(Act("I would rather not."), "invalid_answer"), (error(400, "maximum context length is 99 tokens"), "too_long")],
+    ids=["invalid", "too long"],
+)
+def test_when_no_answer_can_be_used_it_is_status_1_with_the_reason_at_every_run(tmp_path, tokenizer, act, reason):
+    work = make_work(tmp_path / "w", 3)
+    with FakeServer(lambda body, nth: act) as server:
+        for _ in range(2):
+            result = command(work, "--server", server.url, "--checkpoint", tokenizer)
+            assert result.exit_code == 1 and f"none of 3 has an answer that can be used; the first: {reason}" in (
+                " ".join(result.output.split())
+            )
+
+
+def test_one_call_that_is_labelled_is_status_0(tmp_path, tokenizer):
+    work = make_work(tmp_path / "w", 3)
+    with FakeServer(lambda body, nth: Act("no") if nth else sound(body, nth)) as server:
+        assert command(work, "--server", server.url, "--checkpoint", tokenizer).exit_code == 0
+
+
 def test_without_the_default_tokenizer_lengths_are_estimated(tmp_path):
     work = make_work(tmp_path / "w", 3)
     out_of_reach = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
