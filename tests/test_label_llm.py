@@ -500,6 +500,19 @@ def test_flags_that_do_not_go_together_are_status_2(work, args, said):
     assert result.exit_code == 2 and said in result.output and "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("given", "started"), [("./python3", "here/python3"), ("python3", "python3"), ("bin/python", "here/bin/python")]
+)
+def test_a_path_that_begins_here_is_not_looked_for_elsewhere(work, tokenizer, tmp_path, monkeypatch, given, started):
+    asked: list[str] = []
+    monkeypatch.setattr("shutil.which", lambda program: asked.append(str(program)))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = command(work, "--model", "m", "--vllm-python", given, "--checkpoint", tokenizer)
+    assert result.exit_code == 1 and "found no program there" in result.output
+    assert asked[-1] == str(tmp_path / started if "/" in given else started)
+
+
 def test_problems_with_servers_are_told_before_anything_is_asked(work, tokenizer):
     def said(models: dict[str, int | None], *args: str) -> str:
         with FakeServer(models=models) as server:
