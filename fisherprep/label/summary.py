@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from fisherprep.label.grounding.ground import TOPIC_IDENTIFIES
+from fisherprep.label.personas import TOPIC_REFUSED
 from fisherprep.label.show import visible
 from fisherprep.workfolder import WorkFolder
 
@@ -36,7 +38,9 @@ def label_rows(
     rows += _commonest("topic", Counter(row["topic"] for row in personas if row["topic"]))
     facts = sum(len(row["facts"]) for row in personas)
     dropped = Counter(fact["reason"] for row in personas for fact in row["dropped"])
-    rows += [("facts kept", f"{facts:,}"), ("facts dropped", f"{sum(dropped.values()):,}")]
+    topics = dropped[TOPIC_IDENTIFIES] + dropped[TOPIC_REFUSED]
+    rows += [("facts kept", f"{facts:,}"), ("facts dropped", f"{dropped.total() - topics:,}")]
+    rows.append(("topics dropped", f"{topics:,}"))
     rows += [(f"dropped: {reason}", f"{count:,}") for reason, count in dropped.most_common()]
     rows.append(("sides with a name", f"{sum(1 for row in personas if row['name']):,}"))
     return rows + _work_done(counters or {})
