@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fisherprep.label.answer import ANSWER_SCHEMA, MAX_ANSWER_CHARS, TONES, Answer, parse_answer
+from fisherprep.label.answer import ANSWER_SCHEMA, MAX_ANSWER_CHARS, TONES, UNKNOWN_TURN, Answer, parse_answer
 
 SIDE = {"tone": "casual", "topic": "pets", "name": None, "facts": [{"turns": [3], "text": "You have a dog."}]}
 GOOD: dict[str, Any] = {"a": SIDE, "b": {**SIDE, "name": "Beth", "tone": "deep"}}
@@ -61,8 +61,6 @@ def test_an_answer_is_found_in_what_is_around_it(text: str) -> None:
         (f"<think>{TEXT}", "no JSON object"),
         ('{"a": {}}', r"a\.tone: Field required"),
         (TEXT.replace("casual", "snarky"), r"a\.tone: Input should be 'casual'"),
-        (TEXT.replace("[3]", "[-3]"), r"a\.facts\.0\.turns\.0"),
-        (TEXT.replace("[3]", "[3.5]"), r"a\.facts\.0\.turns\.0"),
         (TEXT.replace("pets", "p" * 1000), r"a\.topic: String should have at most"),
         (json.dumps({**GOOD, "a": {**SIDE, "facts": SIDE["facts"] * 500}}), r"a\.facts: Tuple should have at most"),
         ("[1, 2]", "no JSON object"),
@@ -73,6 +71,34 @@ def test_what_is_wrong_is_said(text: str, message: str) -> None:
         parse_answer(text)
     assert "expected one JSON object" in str(err.value) and len(str(err.value)) < 3000
     assert not isinstance(err.value, ValidationError)
+
+
+@pytest.mark.parametrize("cited", ["[3, 1e30]", f"[{10**30}]", "[-3]", "[3.5]", "[null]", '["x"]', "[NaN]", "[[3]]"])
+def test_what_is_no_turn_costs_its_fact_alone(cited: str) -> None:
+    turns, sound = answered({"turns": "CITED", "text": "You have a cat."}, ('"CITED"', cited))
+    assert turns[-1] == UNKNOWN_TURN and sound == (3,)
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        ({"text": "You have a cat."}, ()),
+        ({"turns": None, "text": "You have a cat."}, ()),
+        ({"turns": 7, "text": "You have a cat."}, ()),
+        ({"turns": [3.0, "4"], "text": "You have a cat."}, (3, 4)),
+        ({"turns": [*range(500)], "text": "You have a cat."}, (*range(24), UNKNOWN_TURN)),
+    ],
+)
+def test_a_fact_that_cites_oddly_costs_nothing_else(fact: dict[str, Any], expected: tuple[int, ...]) -> None:
+    assert answered(fact) == (expected, (3,))
+
+
+def answered(fact: dict[str, Any], put: tuple[str, str] = ("", "")) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What a fact and a sound one after it cite, as an answer with both is read."""
+    facts = [fact, *SIDE["facts"]]
+    answer = parse_answer(json.dumps({**GOOD, "a": {**SIDE, "facts": facts}}).replace(*put))
+    first, second = answer.a.facts
+    return first.turns, second.turns
 
 
 def test_messages_do_not_quote_the_answer() -> None:

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound, sound_answer
 from label_calls import make_work
 from rich.cells import cell_len
+from rich.progress import Progress
 
 from fisherprep.check import check_work
 from fisherprep.cli import main
@@ -204,6 +205,20 @@ def test_a_model_that_never_answers_well_leaves_topic_prompts_and_says_so(work):
     assert len(server.requests) == CALLS and not labelled.summary.rejects
 
 
+@pytest.mark.parametrize("absurd", [10**30, -1, 2.5])
+def test_an_absurd_turn_number_costs_its_fact_alone(work, absurd):
+    def answer(body: dict[str, Any], nth: int) -> Act:
+        said = json.loads(sound_answer(body))
+        said["a"]["facts"].append({"turns": [absurd], "text": "You have a parrot."})
+        return Act(json.dumps(said))
+
+    labelled, server = run(work, answer)
+    assert len(server.requests) == CALLS and whole(work) and not labelled.summary.rejects
+    for row in rows(work):
+        parrots = [fact["reason"] for fact in row["dropped"] if "parrot" in fact["text"]]
+        assert parrots == ["unknown_turn"] * (row["side"] == "a") and row["labeler"] == MODEL
+
+
 def test_thinking_before_the_answer_is_no_trouble(work):
     labelled, _ = run(work, lambda body, nth: Act(f"<think>{{x}} hm </think>\n{sound_answer(body)}"))
     assert whole(work) and labelled.summary.counters["answers: asked again"] == 0
@@ -294,6 +309,19 @@ def test_instructions_inside_a_transcript_stay_in_their_place_and_out_of_the_pro
     assert whole(work, 2)
     prompts = [prompt for row in rows(work) for prompt in row["prompts"]]
     assert not [p for p in prompts if re.search(r"[<>|{}]", p)]
+
+
+def test_a_server_that_is_nothing_but_busy_ends_the_run_and_the_live_line_says_so(work, monkeypatch):
+    shown: list[str] = []
+    update = Progress.update
+    monkeypatch.setattr(
+        Progress, "update", lambda self, *a, **k: (shown.append(str(k.get("unit"))), update(self, *a, **k))[1]
+    )
+    limits = replace(QUICK, timeout_s=0.2, busy_s=0.4)
+    labelled, _ = run(work, lambda body, nth: error(429, "busy", retry_after="90000"), limits=limits)
+    assert "put off every request" in (labelled.stopped or "")
+    assert labelled.counters()["put off by a busy server"] > 4
+    assert any(re.search(r"busy \(429\), next try at \d\d:\d\d:\d\d", unit) for unit in shown)
 
 
 def test_a_server_that_dies_half_way_leaves_whole_shards_and_every_answer(work):
@@ -472,6 +500,19 @@ def test_flags_that_do_not_go_together_are_status_2(work, args, said):
     assert result.exit_code == 2 and said in result.output and "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("given", "started"), [("./python3", "here/python3"), ("python3", "python3"), ("bin/python", "here/bin/python")]
+)
+def test_a_path_that_begins_here_is_not_looked_for_elsewhere(work, tokenizer, tmp_path, monkeypatch, given, started):
+    asked: list[str] = []
+    monkeypatch.setattr("shutil.which", lambda program: asked.append(str(program)))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = command(work, "--model", "m", "--vllm-python", given, "--checkpoint", tokenizer)
+    assert result.exit_code == 1 and "found no program there" in result.output
+    assert asked[-1] == str(tmp_path / started if "/" in given else started)
+
+
 def test_problems_with_servers_are_told_before_anything_is_asked(work, tokenizer):
     def said(models: dict[str, int | None], *args: str) -> str:
         with FakeServer(models=models) as server:
@@ -502,6 +543,27 @@ def test_when_no_call_has_an_answer_it_is_status_1_with_the_reason(tmp_path, tok
         result = command(work, "--server", server.url, "--checkpoint", tokenizer)
         assert result.exit_code == 1 and "no call was labelled" in result.output and "no such option" in result.output
         server.script = lambda body, nth: sound(body, nth) if nth > 3 else error(400, "no such option")
+        assert command(work, "--server", server.url, "--checkpoint", tokenizer).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [(Act("I would rather not."), "invalid_answer"), (error(400, "maximum context length is 99 tokens"), "too_long")],
+    ids=["invalid", "too long"],
+)
+def test_when_no_answer_can_be_used_it_is_status_1_with_the_reason_at_every_run(tmp_path, tokenizer, act, reason):
+    work = make_work(tmp_path / "w", 3)
+    with FakeServer(lambda body, nth: act) as server:
+        for _ in range(2):
+            result = command(work, "--server", server.url, "--checkpoint", tokenizer)
+            assert result.exit_code == 1 and f"none of 3 has an answer that can be used; the first: {reason}" in (
+                " ".join(result.output.split())
+            )
+
+
+def test_one_call_that_is_labelled_is_status_0(tmp_path, tokenizer):
+    work = make_work(tmp_path / "w", 3)
+    with FakeServer(lambda body, nth: Act("no") if nth else sound(body, nth)) as server:
         assert command(work, "--server", server.url, "--checkpoint", tokenizer).exit_code == 0
 
 

@@ -123,6 +123,15 @@ def test_the_command_writes_the_page_and_warns_of_ldc_audio(tmp_path):
     assert wrong.exit_code == 1 and "found no call 'nobody'" in wrong.output
 
 
+@pytest.mark.parametrize("folder", ["/proc", "file"])
+def test_a_page_that_cannot_be_written_says_where_and_what_to_do(work, tmp_path, folder):
+    (tmp_path / "file").touch()
+    page = tmp_path / folder / "x.html"
+    shown = CliRunner().invoke(main, ["listen", str(work), "--calls", "1", "--out", str(page)])
+    assert shown.exit_code == 1 and len(shown.output.splitlines()) == 1
+    assert f"{page}: cannot be written (" in shown.output and "give --out a file" in shown.output
+
+
 def test_a_call_without_its_audio_is_left_out_with_a_reason(tmp_path):
     run(domain(tmp_path, dialogues=2), tmp_path / "work")
     (tmp_path / "work/audio/kiosk_0000.flac").unlink()

@@ -124,6 +124,41 @@ def test_a_server_that_is_busy_for_ever_gives_no_answer():
     assert reply.failure == "no_answer" and "429" in reply.detail
 
 
+PATIENT = replace(QUICK, concurrency=2, timeout_s=0.2, busy_s=0.4)
+
+
+def test_a_server_that_is_nothing_but_busy_is_given_up_in_time_and_it_is_said_once(capsys):
+    began = time.monotonic()
+    with FakeServer(lambda body, nth: error(429, "busy", retry_after="90000")) as server, pytest.raises(AllServersLost):
+        ask_servers([endpoint(server)], 12, PATIENT)
+    assert 0.4 <= time.monotonic() - began < 4
+    said = capsys.readouterr().err
+    assert said.count("busy (429); asked again in") == 1 and server.url in said
+
+
+def test_the_last_request_of_a_server_that_is_nothing_but_busy_has_no_answer():
+    replies, traffic = ask(lambda body, nth: error(429, "busy", retry_after="90000"), 2, PATIENT)
+    assert {reply.failure for reply in replies} == {"no_answer"} and all("429" in reply.detail for reply in replies)
+    assert ["put off every request" in why for why in traffic.lost.values()] == [True]
+
+
+def test_a_busy_server_that_answers_now_and_then_is_kept():
+    began, busy = time.monotonic(), error(429, "busy", retry_after="0.1")
+    limits = replace(PATIENT, busy_s=0.8, longest_wait_s=0.1)
+    replies, traffic = ask(lambda body, nth: Act("{}") if nth % 3 == 2 else busy, 12, limits)
+    assert time.monotonic() - began > limits.busy_s, "busy for longer than a server may be that never answers"
+    assert not any(reply.failure for reply in replies) and not traffic.lost
+
+
+def test_another_server_answers_for_one_that_is_nothing_but_busy():
+    with (
+        FakeServer(lambda body, nth: error(429, "busy")) as busy,
+        FakeServer(lambda b, n: Act("{}", delay_s=0.1)) as good,
+    ):
+        replies, traffic = ask_servers([endpoint(busy), endpoint(good)], 20, PATIENT)
+    assert not any(reply.failure for reply in replies) and list(traffic.lost) == [f"{busy.url}/v1"]
+
+
 def test_a_slow_reply_is_given_up_and_asked_again():
     (reply,), traffic = ask(first(Act("{}", delay_s=30)), limits=replace(QUICK, timeout_s=0.3))
     assert reply.text == "{}" and traffic.failed == 1

@@ -74,6 +74,13 @@ def test_a_side_without_facts_says_so_and_a_bad_topic_gives_way_to_the_assigned_
     found = row("b")
     assert found["prompts"] == conversation_prompts("empathetic", "pets") and found["status"] == "no_facts"
     assert found["labeler"] == "some/model" and found["request_key"] == "key"
+    assert "topic_refused" in [dropped["reason"] for dropped in found["dropped"]]
+
+
+def test_a_topic_that_nobody_spoke_of_is_counted_and_one_that_holds_is_not() -> None:
+    model = ANSWER.model_copy(update={"a": ANSWER.a.model_copy(update={"topic": "sailing to Norway"})})
+    reasons = [[d["reason"] for d in row("a", answer=answer)["dropped"]] for answer in (model, ANSWER)]
+    assert [found.count("topic_refused") for found in reasons] == [1, 0]
 
 
 def test_a_topic_that_identifies_is_counted_and_gives_way_to_the_assigned_one() -> None:
@@ -183,6 +190,7 @@ def test_the_table_at_the_end(work: WorkFolder) -> None:
     assert rows["level 3 (facts)"].startswith("2 sides") and rows["level 1 (opener)"].startswith("4 sides")
     assert rows["status: ok"] == rows["status: no_facts"] == "2" and rows["tone: empathetic"] == "4"
     assert rows["facts kept"] == "4" and rows["dropped: not_supported"] == "2" and rows["dropped: other_side"] == "2"
+    assert rows["topics dropped"] == rows["dropped: topic_refused"] == "2" and rows["facts dropped"] == "6"
     assert rows["retries"] == "3" and rows["completion tokens"] == "500 (250.0 per second)" and "requests" not in rows
 
 

@@ -112,14 +112,12 @@ def _tokenizer_at_hand(checkpoint: str) -> str | None:
 
 
 def _refuse_if_nothing_was_labelled(work: WorkFolder, plan: Plan) -> None:
-    """Status 1 when requests failed and no call has an answer of the model."""
-    from fisherprep.llm.cache import PASSING
-
-    failed = [row for row in work.read("rejects").to_pylist() if row["stage"] == "label" and row["reason"] in PASSING]
+    """Status 1 when calls were asked about and none has an answer of the model that can be used."""
+    failed = [row for row in work.read("rejects").to_pylist() if row["stage"] == "label"]
     if failed and plan.model not in work.read("personas", columns=["labeler"])["labeler"].to_pylist():
         raise click.ClickException(
-            f"no call was labelled: none of {len(failed):,} has an answer; the first: {failed[0]['reason']}, "
-            f"{failed[0]['found']}; {failed[0]['fix']}"
+            f"no call was labelled: none of {len(failed):,} has an answer that can be used; the first: "
+            f"{failed[0]['reason']}, {failed[0]['found']}; {failed[0]['fix']}"
         )
 
 

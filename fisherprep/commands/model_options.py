@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,6 +57,13 @@ def model_options(
     return add
 
 
+def _program(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    """The path of a program. A bare name is looked for on PATH, and a `Path` would make one of "./python3"."""
+    if value is None:
+        return None
+    return Path(value).absolute() if os.sep in value else Path(value)
+
+
 def _servers(writes: str, shares: str) -> tuple[_Option, ...]:
     """Whom to ask: a running server, or one of our own."""
     return (
@@ -68,7 +76,7 @@ def _servers(writes: str, shares: str) -> tuple[_Option, ...]:
             help=f"Running OpenAI-compatible server to ask instead; repeat it to share the {shares} among several.",
         ),
         click.option(
-            "--vllm-python", metavar="PATH", type=click.Path(path_type=Path),
+            "--vllm-python", metavar="PATH", type=click.Path(), callback=_program,
             help="Python of the environment that has vLLM.  [default: this one]",
         ),
         click.option(

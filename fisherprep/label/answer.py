@@ -7,9 +7,10 @@ writes from left to right finds the proof first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WrapValidator
 
 from fisherprep.llm.json_answer import read_answer
 
@@ -23,6 +24,8 @@ moshi/moshi/offline.py of NVIDIA/personaplex); the others are this project's."""
 MAX_FACTS = 10
 MAX_FACT_CHARS = 160
 MAX_FACT_TURNS = 6
+UNKNOWN_TURN = -1
+"""In place of what is no turn's number: no call has such a turn, so the fact that cites it proves nothing."""
 MAX_TOPIC_CHARS = 100
 MAX_NAME_CHARS = 30
 MAX_ANSWER_CHARS = 200_000
@@ -82,14 +85,32 @@ def _named(value: Any) -> Any:
     return None if _plain(value) in ("", "null", "none", "unknown", "n/a") else value
 
 
+def _turn(value: Any, read: Callable[[Any], int]) -> int:
+    """A turn's number; what is none costs its fact, not the whole answer."""
+    try:
+        return read(value)
+    except ValidationError:
+        return UNKNOWN_TURN
+
+
+def _cited(value: Any) -> list[Any]:
+    """What a fact cites: nothing where it is no list; of one that is much too long, enough to tell that it is."""
+    cited = value if isinstance(value, list | tuple) else []
+    most = MAX_FACT_TURNS * _SLACK
+    return [*cited] if len(cited) <= most else [*cited[:most], UNKNOWN_TURN]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+_Turn = Annotated[int, Field(ge=0, lt=2**31), WrapValidator(_turn)]
 
 
 class Fact(_Part):
     """One statement in the second person, and the numbers of the turns that prove it (`turns.turn`)."""
 
-    turns: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field(max_length=MAX_FACT_TURNS * _SLACK)
+    turns: Annotated[tuple[_Turn, ...], BeforeValidator(_cited)] = ()
     text: str = Field(max_length=MAX_FACT_CHARS * _SLACK)
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fisherprep.label.exchange import Exchange, Pending, Settled
@@ -111,9 +112,9 @@ class Asking:
             progress.start()
             began = time.monotonic()
 
-            def advance(calls: int) -> None:
+            def advance(calls: int, said: str | None = None) -> None:
                 speed = self.traffic.tokens_out / max(time.monotonic() - began, 0.001)
-                progress.update(task, advance=calls, unit=f"calls, {speed:,.0f} tokens/s")
+                progress.update(task, advance=calls, unit=f"calls, {said or f'{speed:,.0f} tokens/s'}")
 
             with _short_pauses():
                 loop = _Loop(self, first, others, servers, advance)
@@ -162,7 +163,7 @@ class _Loop:
         first: list[_OpenShard],
         others: Iterator[Shard],
         servers: Servers,
-        advance: Callable[[int], None],
+        advance: Callable[..., None],
     ) -> None:
         self.asking, self.servers, self.advance = asking, servers, advance
         self._ready: queue.SimpleQueue[Shard | None] = queue.SimpleQueue()
@@ -203,7 +204,7 @@ class _Loop:
             self._ready.put(None)
 
     async def _ask_all(self, first: list[_OpenShard], others: Iterator[Shard]) -> None:
-        async with ServerPool(self.servers.endpoints, self.asking.limits) as pool:
+        async with ServerPool(self.servers.endpoints, self.asking.limits, partial(self.advance, 0)) as pool:
             self.asking.traffic = pool.traffic
             began = time.monotonic()
             num_exchanges = _EXCHANGES * pool.slots

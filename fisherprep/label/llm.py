@@ -54,6 +54,8 @@ class Labelled:
             "retries": self.summary.counters["answers: asked again"],
             "failed requests": traffic.failed,
         }
+        if traffic.put_off:
+            figures["put off by a busy server"] = traffic.put_off
         if traffic.requests:
             tokens = {"prompt_tokens": traffic.tokens_in, "completion_tokens": traffic.tokens_out}
             figures |= tokens | {"seconds": self.asked_s}
@@ -157,5 +159,5 @@ def _reject(rows: CallRows, step: Settled, plan: Plan) -> dict[str, Any]:
 
 
 LABEL = Stage(
-    "label", 2, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
+    "label", 3, ("personas",), process, retry_rejects=True, settled=frozenset({INVALID_ANSWER, TOO_LONG})
 )  # fmt: skip

@@ -16,6 +16,10 @@ OK, NO_TOPIC, NO_FACTS = "ok", "no_topic", "no_facts"
 """Status of a side. ``no_topic``: nothing names the call's topic, so only level 1 is given. ``no_facts``: the model
 answered, but gave neither a fact nor a name that holds, so there is no level 3."""
 
+TOPIC_REFUSED = "topic_refused"
+"""Why an answer's topic is dropped, but for `TOPIC_IDENTIFIES`: it is no plain phrase, or was not talked of. The
+assigned one stands in its place."""
+
 
 def persona_row(
     call: Mapping[str, Any],
@@ -48,8 +52,9 @@ def persona_row(
         assigned = f"{call.get('topic_title') or ''} {call.get('topic_text') or ''}"
         grounded = ground(side_answer, side, turns, assigned)
         topic = ground_topic(side_answer.topic, call, turns)
-        if topic is None and side_answer.topic and identifies(side_answer.topic):
-            grounded.dropped.append((Fact(turns=(), text=shown(side_answer.topic)), TOPIC_IDENTIFIES))
+        if topic is None:
+            reason = TOPIC_IDENTIFIES if identifies(side_answer.topic) else TOPIC_REFUSED
+            grounded.dropped.append((Fact(turns=(), text=shown(side_answer.topic)), reason))
         side_answer = side_answer.model_copy(update={"topic": topic or ""})
     tone, topic = tone_and_topic(call, side_answer, count_tokens, caps)
     prompts = compose(call, side_answer, grounded, count_tokens, caps)

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from fisherprep.label.grounding.ground import TOPIC_IDENTIFIES
+from fisherprep.label.personas import TOPIC_REFUSED
 from fisherprep.label.show import visible
 from fisherprep.workfolder import WorkFolder
 
 NUM_EXAMPLES = 10
 _COMMONEST = 8
 _LEVELS = ("level 1 (opener)", "level 2 (tone and topic)", "level 3 (facts)")
-_RATES = ("requests", "answers from the cache", "retries", "failed requests")
+_RATES = ("requests", "answers from the cache", "retries", "failed requests", "put off by a busy server")
 
 
 def label_rows(
@@ -25,7 +27,8 @@ def label_rows(
         work: a folder with personas.
         count_tokens: tokens of a prompt with its tags.
         counters: of the run that asked the model: ``requests``, ``answers from the cache``, ``retries``, ``failed
-            requests``, ``prompt_tokens``, ``completion_tokens`` and ``seconds``, each where it is known.
+            requests``, ``put off by a busy server``, ``prompt_tokens``, ``completion_tokens`` and ``seconds``, each
+            where it is known.
     """
     personas = work.read("personas").to_pylist()
     rows = [("calls", f"{len({row['call_id'] for row in personas}):,}"), ("sides", f"{len(personas):,}")]
@@ -35,7 +38,9 @@ def label_rows(
     rows += _commonest("topic", Counter(row["topic"] for row in personas if row["topic"]))
     facts = sum(len(row["facts"]) for row in personas)
     dropped = Counter(fact["reason"] for row in personas for fact in row["dropped"])
-    rows += [("facts kept", f"{facts:,}"), ("facts dropped", f"{sum(dropped.values()):,}")]
+    topics = dropped[TOPIC_IDENTIFIES] + dropped[TOPIC_REFUSED]
+    rows += [("facts kept", f"{facts:,}"), ("facts dropped", f"{dropped.total() - topics:,}")]
+    rows.append(("topics dropped", f"{topics:,}"))
     rows += [(f"dropped: {reason}", f"{count:,}") for reason, count in dropped.most_common()]
     rows.append(("sides with a name", f"{sum(1 for row in personas if row['name']):,}"))
     return rows + _work_done(counters or {})

@@ -2,7 +2,8 @@
 
 What may go wrong with a request, and what is done about it:
 
-- Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again.
+- Busy (429): nothing is sent there for as long as ``Retry-After`` says, or ever longer; then ask again. A server that
+  puts off all that is sent there for `Limits.busy_s` is given up.
 - Failed (5xx, a dropped connection, a timeout, a reply that is no chat completion): ask again, ever later, up to
   `Limits.tries` times, and at another server where there is one.
 - Nobody listens: ask again every second or two, or ask another; it says nothing of the request. A server may be
@@ -21,8 +22,9 @@ import asyncio
 import importlib.util
 import json
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -32,6 +34,7 @@ import httpx
 from fisherprep.llm.body import Body
 from fisherprep.llm.cache import NO_ANSWER, REFUSED, Reply
 from fisherprep.llm.endpoint import Endpoint
+from fisherprep.llm.notes import note
 from fisherprep.llm.outcome import Busy, Failed, completed, refusal
 from fisherprep.llm.settings import Limits
 
@@ -63,6 +66,8 @@ class _Server:
     refusals: int = 0
     last_failed: float = -1.0
     unheard_since: float | None = None
+    busy_since: float | None = None
+    told_busy: bool = False
     resting_until: float = 0.0
     lost: str | None = None
 
@@ -90,10 +95,18 @@ class Traffic:
 
 
 class ServerPool:
-    """Sends requests to the server with the fewest in flight. Use as an async context manager."""
+    """Sends requests to the server with the fewest in flight. Use as an async context manager.
 
-    def __init__(self, endpoints: Sequence[Endpoint], limits: Limits) -> None:
-        self.limits = limits
+    Args:
+        endpoints: the servers.
+        limits: what is put up with.
+        show: shows, until something else is to be shown, that a server is busy, and when it is asked again.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], limits: Limits, show: Callable[[str], None] = lambda said: None
+    ) -> None:
+        self.limits, self._show = limits, show
         self.traffic = Traffic()
         self._servers = [self._server(at) for at in dict.fromkeys(endpoints)]
         self._waiting: dict[asyncio.Future[_Place | None], list[_Server]] = {}
@@ -143,9 +156,8 @@ class ServerPool:
                 return reply
             except Busy as busy:
                 put_off += 1
-                self.traffic.put_off += 1
-                self._rest(server, busy.wait_s or self.limits.wait_s(put_off))
-                if put_off == self.limits.busy_tries:
+                self._count_busy(server, busy.wait_s or self.limits.wait_s(put_off))
+                if put_off == self.limits.busy_tries or all(other.lost for other in self._servers):
                     return Reply(failure=NO_ANSWER, detail=f"{server.at.url}: busy (429) {put_off} times in a row")
                 continue
             except Failed as err:
@@ -213,6 +225,27 @@ class ServerPool:
         server.resting_until = max(server.resting_until, loop.time() + wait_s)
         loop.call_at(server.resting_until + _TIMERS_ARE_EARLY_S, self._hand_out, server)
 
+    def _count_busy(self, server: _Server, wait_s: float) -> None:
+        """One more request that a server puts off: leave it alone and say so, or give it up."""
+        self.traffic.put_off += 1
+        now = asyncio.get_running_loop().time()
+        server.busy_since = now if server.busy_since is None else server.busy_since
+        busy_s, patience_s = now - server.busy_since, max(self.limits.busy_s, self.limits.timeout_s)
+        if busy_s >= patience_s:
+            self._give_up(server, f"busy (429): for {busy_s:.0f} s it has put off every request")
+            return
+        self._rest(server, min(wait_s, patience_s - busy_s))
+        wait_s = server.resting_until - now
+        self._show(
+            f"a server is busy (429), next try at {time.strftime('%H:%M:%S', time.localtime(time.time() + wait_s))}"
+        )
+        if not server.told_busy:
+            server.told_busy = True
+            note(
+                f"{server.at.url}: busy (429); asked again in {wait_s:.1f} s, and given up if it puts off every "
+                f"request for {patience_s:.0f} s"
+            )
+
     def _count_failure(self, server: _Server, began: float, err: Failed) -> None:
         """One more failure of a server. Requests that were in flight together fail together: that counts once."""
         self.traffic.failed += 1
@@ -250,7 +283,7 @@ class ServerPool:
 
     def _count_reply(self, server: _Server, reply: Reply) -> None:
         server.failures = 0
-        server.unheard_since = None
+        server.unheard_since = server.busy_since = None
         server.refusals = server.refusals + 1 if reply.failure == REFUSED else 0
         if server.refusals >= self.limits.refusals:
             self._give_up(server, f"rejects every request: {reply.detail}")

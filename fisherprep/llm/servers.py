@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fisherprep.llm.body import short
 from fisherprep.llm.endpoint import Endpoint, served_models
+from fisherprep.llm.notes import note
 from fisherprep.llm.server import VllmServer
 from fisherprep.llm.settings import STARTUP_TIMEOUT_S, Plan
 
@@ -35,8 +36,6 @@ def joined(endpoints: Sequence[Endpoint], plan: Plan) -> Iterator[Servers]:
     Raises:
         ValueError: none answers, one does not serve the model, or takes fewer tokens than the plan has.
     """
-    from rich.console import Console
-
     reached, silent = [], []
     for endpoint in endpoints:
         try:
@@ -49,7 +48,7 @@ def joined(endpoints: Sequence[Endpoint], plan: Plan) -> Iterator[Servers]:
     if not reached:
         raise ValueError("; ".join(silent))
     for problem in silent:
-        Console(stderr=True).print(f"left out: {problem}", markup=False, highlight=False, soft_wrap=True)
+        note(f"left out: {problem}")
     yield Servers(reached)
 
 

@@ -37,6 +37,9 @@ class Limits:
     """of one request, not counting those that a busy server put off"""
     busy_tries: int = 100
     """of one request at busy servers"""
+    busy_s: float = 600.0
+    """that a server puts off (429) whatever is sent there until it is given up; or `timeout_s` where that is longer:
+    for so long a reply may be under way"""
     failures: int = 8
     """of a server in a row until it is given up"""
     refusals: int = 20

@@ -190,8 +190,17 @@ def _outline(samples: np.ndarray, width: int) -> str:
 
 
 def write_sheet(sheet: Sheet, target: Path) -> None:
-    """Write the page whole or not at all."""
+    """Write the page whole or not at all.
+
+    Raises:
+        ValueError: it cannot be written there.
+    """
     tmp = target.with_name(f".{target.name}.tmp")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    tmp.write_text(sheet.html, encoding="utf-8")
-    tmp.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        tmp.write_text(sheet.html, encoding="utf-8")
+        tmp.replace(target)
+    except OSError as err:
+        raise ValueError(
+            f"{target}: cannot be written ({err.strerror}); give --out a file in a folder that is yours"
+        ) from err
