@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,20 @@ def test_bad_flags(checkpoint: Path, tmp_path: Path, more: list[str], status: in
     result = run(checkpoint, tmp_path, *more)
     assert result.exit_code == status and message in " ".join(result.output.split()), result.output
     assert not (tmp_path / "agent.wav").exists()
+
+
+def test_no_file_is_given_twice(checkpoint: Path, tmp_path: Path) -> None:
+    user, _ = tiny.write_recordings(tmp_path)
+    recorded = user.read_bytes()
+    (tmp_path / "link").symlink_to(user)
+    for more, message in (
+        (["--output-text", tmp_path / "agent.wav"], "--output-text: .* is the file of --output-wav too"),
+        (["--output-wav", user], "--output-wav: .* is the file of --input-wav too"),
+        (["--output-text", tmp_path / "link"], "--output-text: .* is the file of --input-wav too"),
+    ):
+        result = run(checkpoint, tmp_path, *more)
+        assert result.exit_code == 2 and re.search(message, " ".join(result.output.split())), result.output
+    assert user.read_bytes() == recorded and not (tmp_path / "agent.wav").exists()
 
 
 def test_silence_is_no_voice_prompt(checkpoint: Path, tmp_path: Path) -> None:
