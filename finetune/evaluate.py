@@ -84,20 +84,21 @@ def evaluate(
         best: the checkpoint with the lowest held-out loss instead of the newest.
 
     Raises:
-        ValueError: the run has no checkpoint, no dataset has calls of the split, or something cannot be read.
+        ValueError: the run has no checkpoint, its base model is another now, no dataset has calls of the split, or
+            something cannot be read.
     """
     from finetune import run_folder, state
-    from finetune.checkpoints import open_base
     from finetune.data.sources import open_held_out
     from finetune.device import pick_device
     from finetune.heldout import best_checkpoint
     from finetune.metrics import write_json
     from finetune.model.build import build_model, load_trained
+    from finetune.model.result import open_result
 
     checkpoint = best_checkpoint(run) if best else run_folder.newest(run)
     device = pick_device(config.device)
     need = ("moshi", "tokenizer", *(("mimi",) if turns else ()))
-    base = open_base(config.model.checkpoint, need)
+    base = open_result(str(checkpoint), need, config.model.checkpoint).base
     sources, missing = open_held_out(config.data, split, base, base.prompt_texts())
     if not sources:
         raise ValueError("; ".join(missing))

@@ -218,6 +218,16 @@ def _check_memory(result: Result, device: torch.device) -> None:
         )
 
 
+def _check_places(files: dict[str, Path]) -> None:
+    """Raise ``ValueError`` where a flag's file has no folder, or is another flag's: one would replace the other."""
+    taken: dict[Path, str] = {}
+    for flag, file in files.items():
+        if not file.absolute().parent.is_dir():
+            raise ValueError(f"{flag}: {file}: its folder does not exist")
+        if (other := taken.setdefault(file.resolve(), flag)) != flag:
+            raise ValueError(f"{flag}: {file} is the file of {other} too; give each its own")
+
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
 _TEACHER = "You are a wise and friendly teacher. Answer questions or provide advice in a clear and engaging way."
@@ -269,9 +279,7 @@ def main(
     seed = secrets.randbelow(2**31) if seed == -1 else seed
     with usage_error():
         where = pick_device(device)
-        for out in (output_wav, output_text):
-            if not out.absolute().parent.is_dir():
-                raise ValueError(f"{out}: its folder does not exist")
+        _check_places({"--input-wav": input_wav, "--output-wav": output_wav, "--output-text": output_text})
     with clean_exit(), contextlib.ExitStack() as stack:
         result = assets(hf_repo, moshi_weight, mimi_weight, tokenizer)
         if cpu_offload:

@@ -14,6 +14,7 @@ from finetune.run_folder import instead_of
 
 STATE_VERSION = 2
 STATE = "state.json"
+_OTHER_BASE = "the base model's weights are not those that this run was started from"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Progress:
             )
         if fresh.base != self.base:
             raise ValueError(
-                "the base model's weights are not those that this run was started from, so the run cannot go on as it "
-                "began; say with --checkpoint where they are now, or start a new one with another --out"
+                f"{_OTHER_BASE}, so the run cannot go on as it began; say with --checkpoint where they are now, or "
+                "start a new one with another --out"
             )
         return self
 
@@ -110,3 +111,17 @@ def read_progress(checkpoint: Path) -> Progress:
     raise ValueError(
         f"{file}: of version {values['version']}, expected {STATE_VERSION}; finish this run with its own program"
     )
+
+
+def refuse_other_base(checkpoint: Path, files: Sequence[Path]) -> None:
+    """Raise ``ValueError`` where weights files are not the base of a checkpoint; one that names no base fits any."""
+    file = checkpoint / STATE
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8")).get("base")
+    except (OSError, ValueError, AttributeError) as err:
+        raise ValueError(f"{file}: cannot be read ({err}); {instead_of(checkpoint)}") from err
+    if saved is not None and saved != base_fingerprint(files):
+        raise ValueError(
+            f"{checkpoint}: {_OTHER_BASE} (found {', '.join(map(str, files))}), so they do not belong together; give "
+            "its own base model (--checkpoint of finetune.export and finetune.evaluate says where it is now)"
+        )

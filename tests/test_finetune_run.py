@@ -19,6 +19,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from finetune_tiny import World, call_row, tiny_lm, write_work
+from safetensors.torch import save_file
 
 from finetune import checksums, run_folder, state
 from finetune.checkpoints import load_model, open_base
@@ -28,6 +29,7 @@ from finetune.data.sources import check_tables
 from finetune.evaluate import main as evaluate
 from finetune.export import main as export
 from finetune.metrics import METRICS, TIMINGS, drop_after
+from finetune.offline import assets
 from finetune.optim import make_optimizer
 from finetune.progress import Progress, read_progress
 from finetune.run import main as run
@@ -504,6 +506,40 @@ def test_resuming_on_other_data_is_refused(world: World, straight: Path, tmp_pat
     result = invoke(run, "--out", str(straight), "--resume", "--data-root", str(tmp_path))
     assert result.exit_code == 1
     assert "codes table of calls, shop is not the one" in _flat(result.output)
+
+
+def _other_base(world: World, folder: Path) -> Path:
+    """The same base model but for its numbers."""
+    shutil.copytree(world.checkpoint, folder)
+    save_file(tiny_lm(seed=9).state_dict(), folder / "model.safetensors", {"toy": "true"})
+    return folder
+
+
+def test_a_result_on_another_base_is_refused(world: World, straight: Path, tmp_path: Path) -> None:
+    """Given by hand, or put in the place of the old one; a run that has not noted its base goes with any."""
+    other, out = _other_base(world, tmp_path / "other"), tmp_path / "run"
+    shutil.copytree(straight, out)
+    (out / "evaluate-valid.json").unlink(missing_ok=True)
+    config = json.loads((out / "config.json").read_text())
+    config["model"]["checkpoint"] = str(other)
+    (out / "config.json").write_text(json.dumps(config))
+    newest = run_folder.newest(out)
+    refused = "base model's weights are not those that this run was started from .*other/model.safetensors"
+    exporting = ("--out", str(tmp_path / "x"))
+    for command, *args in (
+        (export, str(straight), "--checkpoint", str(other), *exporting),
+        (export, str(newest), *exporting),
+        (evaluate, str(out), "--turns", "0"),
+    ):
+        result = invoke(command, *args)
+        assert result.exit_code == 1 and re.search(refused, _flat(result.output)), result.output
+    assert not (tmp_path / "x").exists() and not (out / "evaluate-valid.json").exists()
+    with pytest.raises(ValueError, match=refused):
+        assets(str(out), None, None, None)
+    kept = json.loads((newest / "state.json").read_text())
+    del kept["base"]
+    (newest / "state.json").write_text(json.dumps(kept))
+    assert invoke(export, str(out), *exporting).exit_code == 0
 
 
 @pytest.mark.parametrize("command", [evaluate, export])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,20 @@ def test_a_wav_file_that_cannot_be_there_is_an_os_error_and_a_long_name_is_none(
         write_wav(Path("/proc/o.wav"), np.zeros(1920, np.float32))
     write_wav(tmp_path / f"{'n' * 251}.wav", np.zeros(1920, np.float32))
     assert [len(file.name) for file in tmp_path.iterdir()] == [255]
+
+
+def test_no_file_is_given_twice(checkpoint: Path, tmp_path: Path) -> None:
+    user, _ = tiny.write_recordings(tmp_path)
+    recorded = user.read_bytes()
+    (tmp_path / "link").symlink_to(user)
+    for more, message in (
+        (["--output-text", tmp_path / "agent.wav"], "--output-text: .* is the file of --output-wav too"),
+        (["--output-wav", user], "--output-wav: .* is the file of --input-wav too"),
+        (["--output-text", tmp_path / "link"], "--output-text: .* is the file of --input-wav too"),
+    ):
+        result = run(checkpoint, tmp_path, *more)
+        assert result.exit_code == 2 and re.search(message, " ".join(result.output.split())), result.output
+    assert user.read_bytes() == recorded and not (tmp_path / "agent.wav").exists()
 
 
 def test_silence_is_no_voice_prompt(checkpoint: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from finetune import run_folder, state
 from finetune.checkpoints import BaseModel, load_model, open_base
 from finetune.config import ModelConfig
 from finetune.model.build import build_model, load_trained, plain_model
+from finetune.progress import refuse_other_base
 from fisherprep.checkpoint import DEFAULT_NAMES, read_config
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
         step: which of a run's checkpoints; default: the newest.
 
     Raises:
-        ValueError: something is missing or cannot be read; says what.
+        ValueError: something is missing or cannot be read, or the base model is not the one that the run was trained
+            from; says what.
     """
     folder = Path(source)
     run = folder.parent.parent if folder.parent.name == run_folder.FOLDER else folder
@@ -76,7 +78,9 @@ def open_result(source: str, need: tuple[str, ...], base_model: str | None = Non
     checkpoint = _checkpoint(run, step) if run is folder else folder
     if not checkpoint.is_dir():
         raise ValueError(f"{checkpoint}: no such checkpoint")
-    return Result(open_base(config.checkpoint, need), config, checkpoint)
+    base = open_base(config.checkpoint, need)
+    refuse_other_base(checkpoint, base.weight_files)
+    return Result(base, config, checkpoint)
 
 
 def refuse_neither(source: str) -> None:
