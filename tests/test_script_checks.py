@@ -198,3 +198,30 @@ def test_what_is_said_is_heard(cents, half_hour, digits, seed):
 def test_any_text_is_heard_and_read_as_a_prompt(text):
     assert all(0 <= h.start < h.end <= len(text) + 8 for h in hear(text))
     prompt_facts(text)
+
+
+NAMES = ["José", "Renée", "Zoë", "Anaïs", "Jean-Luc", "McKay", "O'Neill", "Łukasz", "Rene\u0301e"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_letters_is_one_name(name):
+    """Of the agent, of the shop and of the user; another's is still found."""
+    prompt = PROMPT.replace("Ida", name).replace("Corner Cup", f"Café {name}")
+    told = (
+        f"\nBarista: Café {name}, hello, my name is {name}.\nCustomer: Hi. Is this {name}?\nBarista: Yes, I'm {name}.\n"
+    )
+    assert reasons(told, prompt=prompt) == []
+    assert reasons(told, prompt=PROMPT) != []
+    assert "wrong_name" in reasons(told.replace(f"I'm {name}", "I'm Éva-Marie"), prompt=prompt)
+    thanked = f"\nCustomer: It's {name} Müller-Peña.\nBarista: Thanks, {name}. And {name}'s order is for Müller-Peña.\n"
+    assert reasons(thanked) == []
+    assert reasons(thanked.replace(f"It's {name} M", "It's M")) == ["invented_name"]
+
+
+def test_goods_of_any_letters_are_one_thing():
+    prompt = PROMPT + " Éclair: $3.00. Crème brûlée: small $4.00, large $6.00."
+    assert prompt_facts(prompt).offers["éclair"] == {"": 300}
+    asked = "\nCustomer: Could I get an éclair and a large crème brûlée, please?\nBarista: Sure. That's {}, then.\n"
+    assert reasons(asked.format("nine dollars"), prompt=prompt) == []
+    assert reasons(asked.format("eight dollars"), prompt=prompt) == ["wrong_price"]
+    assert reasons(asked.format("nine dollars")) != []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fisherprep.speech.grammar import ScenarioGrammar, Step, Way, bounds
+from fisherprep.speech.letters import LOWER
 from fisherprep.speech.templates import Either, Part, Path, Rule, Template, Test
 from fisherprep.speech.values import Money, Number, Order, Pick, Row, Style, Table, Value
 
@@ -21,7 +22,7 @@ MAX_LINES = 120
 _SPACES = re.compile(r"\s+")
 _BEFORE_MARK = re.compile(r" +([,.?!;:])")
 _DOUBLE_MARK = re.compile(r"([,.?!;:])[,.;:]+")
-_INITIAL = re.compile(r"(?:^|(?<=[.?!] )(?<![ap]\.m\. ))[\"'(]?[a-z]")
+_INITIAL = re.compile(rf"(?:^|(?<=[.?!] )(?<![ap]\.m\. ))[\"'(]?{LOWER}")
 """Where a sentence begins; "at seven a.m. on Friday" begins none."""
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from fisherprep.numbers import ORDINALS, SMALL, TENS
+from fisherprep.speech.letters import LETTERS
 
 MONEY, CLOCK, NUMBER, DIGITS = "money", "clock", "number", "digits"
 
 _ORDINALS = {word: value for word, value in ORDINALS.items() if 3 < value <= 30}
 """The first three are left out: they seldom count anything ("first name", "just a second")."""
 _TOKEN = re.compile(
-    r"\$ ?\d[\d,]*(?:\.\d\d)?|\d{1,2}:\d\d|\d+(?:st|nd|rd|th)?|[ap]\.?m\b\.?|[a-z]+(?:'[a-z]+)?|[.,?!;:]"
+    r"\$ ?\d[\d,]*(?:\.\d\d)?|\d{1,2}:\d\d|\d+(?:st|nd|rd|th)?|[ap]\.?m\b\.?|" rf"{LETTERS}(?:'{LETTERS})?|[.,?!;:]"
 )
 _DIGIT_WORDS = {**{word: str(SMALL[word]) for word in list(SMALL)[:10]}, "oh": "0"}
 _ALWAYS_CLOCK = {"at", "until", "till"}
@@ -75,12 +76,12 @@ def _number_at(tokens: list[_Token], i: int) -> tuple[int, list[tuple[str, int |
     text = tokens[i].text
     if text[0] == "$":
         return i + 1, [(MONEY, _cents(text))]
-    if ":" in text and text[0].isdigit():
+    if ":" in text and text[0].isdecimal():
         hour, minute = map(int, text.split(":"))
         return _with_half(tokens, i + 1, hour * 60 + minute)
     if text in ("noon", "midnight"):
         return i + 1, [(CLOCK, 720 if text == "noon" else 0)]
-    if text in _ORDINALS or (text[0].isdigit() and text[-1].isalpha()):
+    if text in _ORDINALS or (text[0].isdecimal() and text[-1].isalpha()):
         return i + 1, [(NUMBER, _ORDINALS.get(text) or int(text[:-2]))]
     if text == "a" and _word(tokens, i + 1) in _DOLLARS:
         return _with_cents(tokens, i + 2, 100)
@@ -128,7 +129,7 @@ def _with_unit(tokens: list[_Token], i: int, after: int, value: int) -> tuple[in
     if second is not None:
         return _pair(tokens, i, end, value, second)
     readings: list[tuple[str, int | str]] = [(NUMBER, value)]
-    if tokens[i].text.isdigit():
+    if tokens[i].text.isdecimal():
         readings.append((DIGITS, tokens[i].text))
     before = _word(tokens, i - 1) if i else ""
     near = before in _BEFORE_CLOCK and (not following.isalpha() or following in _AFTER_CLOCK)
@@ -197,7 +198,7 @@ def _word(tokens: list[_Token], i: int) -> str:
 def _cardinal(tokens: list[_Token], i: int) -> tuple[int, int | None]:
     """The longest number that begins at token ``i``: its end and value."""
     word = _word(tokens, i)
-    if word.isdigit():
+    if word.isdecimal():
         return i + 1, int(word[:12])
     if word == "a" and _word(tokens, i + 1) == "hundred":
         i, value = i + 1, 1

@@ -12,6 +12,7 @@ from functools import cache
 
 from fisherprep.numbers import SMALL
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, hear
+from fisherprep.speech.letters import UPPER, WORD
 from fisherprep.speech.prompt_hours import Hours, Slot, hours_of, slots_of
 from fisherprep.speech.script_words import LOOKS
 from fisherprep.speech.scripts import SERVICE_FORM
@@ -23,7 +24,7 @@ SIZES = frozenset(
 )
 """Words before a price that name a size, not an item; a domain's own sizes come to them."""
 _AMOUNT = re.compile(r"\$ ?\d[\d,]*(?:\.\d\d)?")
-_SENTENCE = re.compile(r"(?<=[.?!])\s+(?=[A-Z\"'(])")
+_SENTENCE = re.compile(rf"(?<=[.?!])\s+(?=[\"'(]|{UPPER})")
 _LEAD = re.compile(r"^(?:(?:an?|the|and|or|with|for|plus|each|every|only|just)\s+)+", re.IGNORECASE)
 _TRAIL = re.compile(
     r"\s+(?:is|are|costs?|adds?|comes? (?:to|with)|ready|for|at|from|now|each|extra|only|just|about|per)\b.*$",
@@ -48,7 +49,7 @@ _CONTAINER = re.compile(rf"^.* of (?!(?:{'|'.join(SMALL)}|\d+)$)")
 """Of a slice of lemon cake, the cake counts; a box of six is a box."""
 _TOO_SHORT = frozenset({"coffee", "milk", "drink", "city", "plan", "visit", "half", "extra", "large", "small", "basic"})
 """Words that mean more than the one item of a menu that has them."""
-_WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*")
+_WORD = re.compile(WORD)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _nicknames(offers: Iterable[str]) -> dict[str, str]:
 
 def vocabulary(text: str) -> frozenset[str]:
     """The words of a text in lower case, each in the singular and plural too, possessives without their ending."""
-    words = {word.lower().removesuffix("'s") for word in _WORD.findall(text)}
+    words = {word.lower().replace("\u2019", "'").removesuffix("'s") for word in _WORD.findall(text)}
     words |= {part for word in words for part in word.split("-")}
     return frozenset(words | {plural(w) for w in words} | {w.removesuffix("s") for w in words})
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from fisherprep.speech.heard import MONEY, NUMBER, Heard, hear
+from fisherprep.speech.letters import UPPER
 from fisherprep.speech.script_sums import UNITS
 
 TOTAL = re.compile(
@@ -13,7 +14,7 @@ TOTAL = re.compile(
     r"brings it|owe|in all)\b",
     re.IGNORECASE,
 )
-SENTENCE = re.compile(r"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?=[A-Z])")
+SENTENCE = re.compile(rf"(?<=[.?!])(?<![ap]\.m\.)\s+(?!\d)|(?<=[ap]\.m\.)\s+(?={UPPER})")
 _IN_ALL = re.compile(r"\s*(?:in )?(?:total|altogether|(?:all )?together|all)\b")
 _BARE = re.compile(r"\W*(?:(?:so|okay|then|alright|great|perfect|sure|and),?\s+)*$", re.IGNORECASE)
 _BARE_AFTER = re.compile(r"\s*,?\s*(?:then|please|even|all in|for both)?\W*$", re.IGNORECASE)

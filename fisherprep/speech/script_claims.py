@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fisherprep.speech.heard import CLOCK, DIGITS, MONEY, NUMBER, Heard, all_values, hear
+from fisherprep.speech.letters import UPPER, WORD
 from fisherprep.speech.prompt_facts import PromptFacts, mentions, vocabulary
 from fisherprep.speech.prompt_hours import DAYS, in_slot, same_time
 from fisherprep.speech.script_amounts import SENTENCE, TOTAL, cents_of, is_handed, is_priced
@@ -22,8 +23,9 @@ from fisherprep.speech.script_prices import Prices
 from fisherprep.speech.script_sums import OrderLine, order_cents
 from fisherprep.speech.scripts import Script, ScriptLine
 
-_OWN_NAME = re.compile(r"\b(?:[Tt]his is|[Mm]y name is|[Mm]y name's|I'm|I am|[Yy]ou're speaking with)\s+([A-Z][a-z]+)")
-_CAPITAL = re.compile(r"(?<![.?!:]\s)(?<!^)(?<![\w'])([A-Z][\w]*(?:['-][A-Za-z]+)*)")
+_CAPITALISED = rf"((?={UPPER}){WORD}\w*)"
+_OWN_NAME = re.compile(rf"\b(?:[Tt]his is|[Mm]y name(?: is|'s)|I'm|I am|[Yy]ou're speaking with)\s+{_CAPITALISED}")
+_CAPITAL = re.compile(rf"(?<![.?!:]\s)(?<!^)(?<![\w']){_CAPITALISED}")
 _ALWAYS = frozenset({"i", "i'm", "i'll", "i've", "i'd", "ok", "okay", "oh", "mr", "mrs", "ms", "dr", "tv", "pm", "am"})
 _TALK = 4
 """Lines before one that say what its discount is on."""
@@ -52,6 +54,11 @@ def _digits(text: str) -> Iterator[str]:
     """Digits in the order in which they are read out, in however many groups."""
     for heard in hear(text):
         yield from (str(value) for kind, value in heard.readings if kind == DIGITS)
+
+
+def _plain(name: str) -> str:
+    """A name as a vocabulary has it."""
+    return name.lower().replace("\u2019", "'").removesuffix("'s")
 
 
 def short(text: str) -> str:
@@ -191,13 +198,13 @@ class Claims:
     # -- names, hours, discounts -------------------------------------------------------------------------------------
 
     def _check_names(self, line: ScriptLine) -> None:
-        own = {part.lower() for part in self.facts.name.split()}
+        own = vocabulary(self.facts.name) | _ALWAYS
         for match in _OWN_NAME.finditer(line.text):
-            if own and match[1].lower() not in own:
+            if self.facts.name and _plain(match[1]) not in own:
                 self._add("wrong_name", line, line.text, f"the agent's name, {self.facts.name}")
         days = DAYS if self.facts.hours.open_days | self.facts.hours.closed_days else ()  # which: the hours' checks
         for match in _CAPITAL.finditer(line.text):
-            word = match[1].lower().removesuffix("'s")
+            word = _plain(match[1])
             given = word.removesuffix("s") in days
             if word not in _ALWAYS and word not in self.facts.words and word not in self.user_words and not given:
                 self._add(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import combinations, product
 
 from fisherprep.speech.heard import MONEY, Heard, hear
+from fisherprep.speech.letters import words_of
 from fisherprep.speech.prompt_facts import PromptFacts
 from fisherprep.speech.script_goods import agrees, refuses
 from fisherprep.speech.script_sums import Named, named_in
@@ -68,7 +69,7 @@ def differences(said: str, before: Sequence[str], facts: PromptFacts) -> set[int
 def _prices(named: Named, text: str, facts: PromptFacts) -> set[int]:
     """Of an item, in the sizes that a text names."""
     priced = facts.offers[named.item]
-    words = set(re.findall(r"[a-z]+", text.lower()))
+    words = set(words_of(text))
     return {priced[size] for size in priced if size in words} or set(priced.values())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from fisherprep.speech.letters import LETTERS, words_of
 from fisherprep.speech.prompt_facts import PromptFacts
 from fisherprep.speech.script_goods import refuses
 
@@ -22,7 +23,8 @@ _DISCOUNTS = (
         r"\b(?:for free|free of charge|no (?:extra )?charge|on the house|complimentary|at no cost|on us|"
         r"(?:is|are|it's|they're|that's|that one's) (?:all |always |also |completely )?free(?! (?:on|at|now|"
         r"for you|of (?!charge)))|"
-        r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)[a-z]+)\b",
+        r"(?:get|one) (?:one |it )?free|free (?!of |slot|appoint|to |on |at |parking|spot|now|time|with)"
+        + LETTERS + r")\b",
         re.IGNORECASE), r"\bfree\b|no (?:extra )?charge|included|complimentary|\$0(?:\.00)?(?![.\d])|no cost|come with|"
                         r"comes with|warranty"),
 )  # fmt: skip
@@ -59,4 +61,4 @@ def invented_discounts(sentences: Sequence[str], talk: str, facts: PromptFacts) 
 
 def _stems(text: str) -> set[str]:
     """The beginnings of a text's words, without the commonest."""
-    return {w[:5] for w in re.findall(r"[a-z]+", text.lower()) if len(w) > 3 and w not in _COMMON}
+    return {w[:5] for w in words_of(text) if len(w) > 3 and w not in _COMMON}

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fisherprep.speech.heard import MONEY, hear
+from fisherprep.speech.letters import WORD
 from fisherprep.speech.prompt_facts import PromptFacts, vocabulary
 from fisherprep.speech.script_words import LOOKS, NOT_GOODS, sells_nothing
 
 _NUMBER = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\\d+"
 _DETERMINER = re.compile(rf"(?:an?|one|another|some|any|our|your|the|extra|more|{_NUMBER})\b")
 _COUNTED = re.compile(rf"(?:an?|one|another|some|{_NUMBER})\b")
-_WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d+|[^\sa-z\d]")
+_WORD = re.compile(rf"{WORD}|\d+|\S")
 _END = frozenset(
     """
     and or plus with in on at to for from that which who is are was were will would can could do does did be
@@ -145,7 +146,7 @@ def _listed(text: str, first: re.Pattern[str] | None, strict: bool) -> Iterator[
             return
         start = at if bare else at + 1
         end = start
-        while end < len(words) and words[end] not in _END and re.match(r"[a-z\d]", words[end]):
+        while end < len(words) and words[end] not in _END and words[end][0].isalnum():
             end += 1
         found = _phrase(words[at:end], bare)
         if found and not (bare and not _may_be_bare(found)):
@@ -165,7 +166,7 @@ def _may_be_bare(words: tuple[str, ...]) -> bool:
 
 def _phrase(words: list[str], bare: bool) -> tuple[str, ...]:
     """What stands after a determiner; of "a slice of lemon cake", the cake."""
-    own = [w for w in words if re.match(r"[a-z\d]", w)]
+    own = [w for w in words if w[0].isalnum()]
     if own and _DETERMINER.match(own[0]) and not bare:
         own = own[1:]
     while "of" in own[:-1]:

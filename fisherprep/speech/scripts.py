@@ -35,7 +35,7 @@ _MARKS = {
     "pause": "pause",
 }
 _PROMPT = re.compile(r"prompt\s*:\s*(.*)", re.IGNORECASE)
-_SOME_ROLE = re.compile(r"[A-Za-z][\w'.-]*(?: [\w'.-]+){0,2}\s*(?:\([^()]*\))?\s*:(?:\s.*)?")
+_SOME_ROLE = re.compile(r"[^\W\d_][\w'.-]*(?: [\w'.-]+){0,2}\s*(?:\([^()]*\))?\s*:(?:\s.*)?")
 """What looks like the start of an utterance, whoever speaks; a continued line that looks so has to be indented."""
 _DIRECTION = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*|<[^<>]*>")
 SERVICE_FORM = re.compile(
