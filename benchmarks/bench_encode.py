@@ -52,11 +52,15 @@ FRAMES_PER_ENTRY = 30
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=600.0, help="length of a call")
+    parser.add_argument("--seconds", type=float, default=600.0, help=f"length of a call, {SEGMENT_S} or more")
     parser.add_argument("--compare", type=int, default=16, help="calls whose codes are compared with float32's")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--toy", action="store_true", help="a small codec instead of one of Mimi's size")
     args = parser.parse_args()
+    if args.calls < 1 or args.compare < 1:
+        parser.error(f"--calls {args.calls} --compare {args.compare}: expected 1 or more of each")
+    if not args.seconds >= SEGMENT_S:
+        parser.error(f"--seconds {args.seconds:g}: the codec is conditioned on {SEGMENT_S} s at a time; give as many")
     with tempfile.TemporaryDirectory() as folder:
         with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
             jobs = [(Path(folder) / f"call_{i:03d}.sph", i, args.seconds) for i in range(args.calls)]

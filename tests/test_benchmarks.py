@@ -43,6 +43,16 @@ def test_every_benchmark_is_tried() -> None:
     assert {path.stem for path in BENCHMARKS.glob("bench_*.py")} == SMALLEST.keys()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--calls", "2", "--seconds", "10"], "20 s at a time"), (["--calls", "0"], "expected 1 or more")],
+)
+def test_an_encoder_benchmark_without_enough_sound_is_refused(arguments: list[str], message: str) -> None:
+    command = [sys.executable, str(BENCHMARKS / "bench_encode.py"), *arguments, "--compare", "1", "--toy"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 2 and message in run.stderr and "Traceback" not in run.stderr
+
+
 @pytest.mark.parametrize("name", SMALLEST)
 def test_ends_with_its_figures(name: str, tmp_path: Path) -> None:
     arguments, promised = SMALLEST[name]

@@ -20,7 +20,7 @@ from finetune.data.batches import Mixture, collate
 from finetune.data.checks import Vocabulary, check_mix
 from finetune.data.dataset import CodesDataset, EmptySplit, open_dataset
 from finetune.data.mixture import MixtureState, parse_mix
-from finetune.data.sources import open_held_out, open_sources, vocabulary_of
+from finetune.data.sources import describe_sources, open_held_out, open_sources, vocabulary_of
 from finetune.data.windows import Plan, WindowSource, dialogue_mask
 from finetune.prompt import PromptTexts, prompt_frames, system_prompt
 from fisherprep.manifest import Manifest
@@ -327,6 +327,16 @@ def test_the_fingerprint_changes_with_what_windows_are_planned_from(tmp_path: Pa
         for i, changes in enumerate([*changed, {}])
     ]
     assert len(set(prints)) == 4 and prints[0] == prints[-1]
+
+
+def test_sides_without_a_prompt_are_told(world: World, tmp_path: Path) -> None:
+    """A null in a column of lists that may not be null is written as an empty list."""
+    rows = [call_row(f"c{i}", 100, world.checkpoint, i, **c) for i, c in enumerate(({}, {"prompts_a": None}))]
+    write_work(tmp_path / "calls", rows, "calls")
+    base = open_base(str(world.checkpoint))
+    config = world.config(data__root=str(tmp_path), data__mix={"calls": 1.0})
+    lines = describe_sources(open_sources(config.data, "train", base, base.prompt_texts(), 0))
+    assert "calls: 1 of 4 sides that may be the agent have no text prompt: their windows carry none" in lines
 
 
 def test_a_dataset_without_held_out_calls_is_told_and_the_others_stay(world: World, tmp_path: Path) -> None:

@@ -73,6 +73,10 @@ def describe_sources(sources: dict[str, WindowSource]) -> list[str]:
         hours = frames / FRAME_RATE_HZ / 3600
         lines.append(f"{name}: {len(calls)} {source.dataset.split} calls, {frames} frames ({hours:.2f} h)")
         lines += [f"{name}: {count} calls left out: {reason}" for reason, count in sorted(left_out.items())]
+        prompted = [bool(call.prompts[side]) for call in calls for side in call.sides]
+        if not all(prompted):
+            without = f"{prompted.count(False)} of {len(prompted)} sides that may be the agent"
+            lines.append(f"{name}: {without} have no text prompt: their windows carry none")
         lines += source.dataset.notes
     return lines + check_mix({name: source.dataset.made_with for name, source in sources.items()})
 
