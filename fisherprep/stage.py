@@ -168,9 +168,12 @@ def upstream(work: WorkFolder, *tables: str, unread: Container[str] = ()) -> dic
     every = set().union(*(set(h) for h in hashes.values()))
     for table in tables:
         if lacking := every - set(hashes[table]):
+            later = (
+                ", then the later stages again" if table == tables[0] else ""
+            )  # they may have what is planned no more
             raise ValueError(
                 f"{work.path}: the {table} table lacks {len(lacking)} of {len(every)} shards (first: {min(lacking)}); "
-                f"run `fisherprep {_stage_to_run(work, table)}` first"
+                f"run `fisherprep {_stage_to_run(work, table)}` first{later}"
             )
     if not every:
         raise ValueError(f"{work.path}: no {tables[0]} table yet; run `fisherprep {_WRITTEN_BY[tables[0]]}` first")
