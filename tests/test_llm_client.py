@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import threading
 import time
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from fake_openai import MODEL, Act, FakeServer, Script, error, sound_answer
+from rich.console import Console
+from rich.progress import Progress
 
 from fisherprep.llm.body import Body
 from fisherprep.llm.cache import Reply
 from fisherprep.llm.client import AllServersLost, ServerPool, Traffic
 from fisherprep.llm.endpoint import Endpoint, api_key, base_url, served_models
+from fisherprep.llm.notes import note
 from fisherprep.llm.settings import Limits
 
 QUICK = Limits(concurrency=8, timeout_s=5.0, first_wait_s=0.01, longest_wait_s=0.05, all_unheard_s=0.3)
@@ -134,6 +138,14 @@ def test_a_server_that_is_nothing_but_busy_is_given_up_in_time_and_it_is_said_on
     assert 0.4 <= time.monotonic() - began < 4
     said = capsys.readouterr().err
     assert said.count("busy (429); asked again in") == 1 and server.url in said
+
+
+def test_a_note_has_a_line_of_its_own_above_a_live_display(capsys):
+    with Progress(console=Console(stderr=True, force_terminal=True, width=80)) as progress:
+        progress.add_task("asking")
+        progress.refresh()
+        note("a server is busy")
+    assert re.search(r"(?:^|\n|\x1b\[2K)a server is busy *\n", capsys.readouterr().err)
 
 
 def test_the_last_request_of_a_server_that_is_nothing_but_busy_has_no_answer():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def note(line: str) -> None:
-    """Print a line as it is, however long: what servers say is no markup."""
-    from rich.console import Console
-
-    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line as it is. Not through a console of rich's: one that is not the display's own prints into it."""
+    print(line, file=sys.stderr, flush=True)
