@@ -33,16 +33,17 @@ def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 
 
 def comparison(split: str, before: Losses, after: Losses) -> Table:
-    """Held-out loss of every dataset and stream: base, fine-tuned, change."""
+    """Held-out loss of every dataset and stream: base ("-" where it is not known), fine-tuned, change."""
     from finetune.loss import STREAMS
 
     table = _table(f"held-out loss ({split}), nats per target", ("dataset", "stream"), ("base", "fine-tuned", "change"))
     for name in after:
         for stream in ("loss", *STREAMS):
-            old, new = before[name][stream], after[name][stream]
-            if old is None or new is None:
+            old, new = before.get(name, {}).get(stream), after[name][stream]
+            if new is None:
                 continue
-            table.add_row(name if stream == "loss" else "", stream, f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}")
+            known = ("-", f"{new:.4f}", "-") if old is None else (f"{old:.4f}", f"{new:.4f}", f"{new - old:+.4f}")
+            table.add_row(name if stream == "loss" else "", stream, *known)
         table.add_section()
     return table
 

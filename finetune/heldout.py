@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune.config import Config
-from finetune.metrics import drop_after, write_json
+from finetune.metrics import write_json
 from finetune.parallel import World
 from finetune.run_folder import folder_of
 
@@ -76,11 +76,9 @@ def mixed_loss(losses: Losses, mix: dict[str, float]) -> float | None:
 class HeldOut:
     """A run's held-out measurements: on the way, when they are due, and in its log."""
 
-    def __init__(self, run: Path, config: Config, sources: dict[str, WindowSource], world: World, step: int) -> None:
+    def __init__(self, run: Path, config: Config, sources: dict[str, WindowSource], world: World) -> None:
         self._run, self._config, self._world = run, config, world
         self._sources = sources if config.heldout.windows else {}
-        if world.is_main:
-            drop_after(run / HELD_OUT, step)
         self.rows: list[dict[str, Any]] = world.from_main(_read(run / HELD_OUT) if world.is_main else None)
 
     @property
@@ -113,8 +111,8 @@ class HeldOut:
         return min(there, key=lambda row: row["loss"])["step"] if there else None
 
     def losses(self, step: int) -> Losses:
-        """What was measured after ``step`` steps."""
-        return next(row["datasets"] for row in self.rows if row["step"] == step)
+        """What was measured after ``step`` steps; empty where the log has lost it."""
+        return next((row["datasets"] for row in self.rows if row["step"] == step), {})
 
     def _note_best(self) -> None:
         if (step := self.best) is not None:

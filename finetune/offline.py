@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 import tarfile
 import tempfile
@@ -136,7 +137,7 @@ def talk(
         try:
             codes = encode_voice(mimi, voice_samples)
         except ValueError as err:
-            raise ValueError(f"{voice}: {err}; expected at least 0.4 s of speech") from err
+            raise ValueError(f"{voice}: {err}") from err
     rows = fed_rows(codes, tokens)
     notes += _memory_notes(rows.shape[1], encode_frames(len(samples)), base.lm["context"])
     user_codes = encode_channels(mimi, samples[None])
@@ -228,6 +229,13 @@ def _check_places(files: dict[str, Path]) -> None:
             raise ValueError(f"{flag}: {file} is the file of {other} too; give each its own")
 
 
+def _finite(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """No range of Click's keeps out nan."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"found {value}, expected a finite number")
+    return value
+
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
 _TEACHER = "You are a wise and friendly teacher. Answer questions or provide advice in a clear and engaging way."
@@ -248,12 +256,14 @@ _TEACHER = "You are a wise and friendly teacher. Answer questions or provide adv
 @click.option("--moshi-weight", type=_FILE, help="The LM's weights instead of the repository's.")
 @click.option("--mimi-weight", type=_FILE, help="The codec's weights instead of the repository's.")
 @click.option("--tokenizer", type=_FILE, help="The SentencePiece model instead of the repository's.")
-@click.option("--temp-audio", type=click.FloatRange(0), default=0.8, show_default=True)
-@click.option("--temp-text", type=click.FloatRange(0), default=0.7, show_default=True)
+@click.option("--temp-audio", type=click.FloatRange(0), default=0.8, show_default=True, callback=_finite)
+@click.option("--temp-text", type=click.FloatRange(0), default=0.7, show_default=True, callback=_finite)
 @click.option("--topk-audio", type=click.IntRange(0), default=250, show_default=True, help="0: all codes.")
 @click.option("--topk-text", type=click.IntRange(0), default=25, show_default=True, help="0: all tokens.")
 @click.option("--greedy", is_flag=True, help="The likeliest token always.")
-@click.option("--seed", type=click.IntRange(-1), default=-1, show_default=True, help="-1: another one each time.")
+@click.option(
+    "--seed", type=click.IntRange(-1, 2**64 - 1), default=-1, show_default=True, help="-1: another one each time."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--cpu-offload", is_flag=True, help="Accepted for NVIDIA's sake; a GPU must hold the model.")
 def main(

@@ -26,8 +26,8 @@ from finetune import flags, run_folder, state
 from finetune.config import Config, DataConfig, ModelConfig
 from finetune.errors import clean_exit, usage_error
 from finetune.exam_tables import comparison
-from finetune.heldout import HeldOut
-from finetune.metrics import write_json
+from finetune.heldout import HELD_OUT, HeldOut
+from finetune.metrics import METRICS, TIMINGS, drop_after, write_json
 from finetune.parallel import World, build_sharded, open_world
 from finetune.progress import Progress, base_fingerprint, read_progress
 from finetune.stop import Stopped, StopSignals
@@ -141,7 +141,9 @@ def train(
             run_folder.write_config(run, config)
             if not progress.step:
                 write_json(run / SUMMARY, {"base": base.files.label, "toy": base.files.toy, "steps": config.steps})
-    held_out = HeldOut(run, config, held_out_sources, world, progress.step)
+            for note in _take_up_logs(run, progress.step):
+                say(note)
+    held_out = HeldOut(run, config, held_out_sources, world)
 
     with Watchers(on_lookers) as watch, StopSignals() as stop:
         watch.on_start(Start(run, config, base, model, device, world, progress.step))
@@ -183,6 +185,13 @@ def _start_or_resume(
         with world.together():
             state.restore(found[-1], progress, model, optimizer, world.rank)
     return model, optimizer, progress
+
+
+def _take_up_logs(run: Path, step: int) -> list[str]:
+    """Take the run's logs back to ``step``; notes where they are not whole."""
+    trained, measured = range(1, step + 1), (0,) if step else ()
+    expected = {METRICS: trained, TIMINGS: trained, HELD_OUT: measured}
+    return [note for name, steps in expected.items() if (note := drop_after(run / name, step, steps))]
 
 
 def _steps(

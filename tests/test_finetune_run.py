@@ -168,6 +168,34 @@ def test_logs_lose_what_comes_after_the_step(tmp_path: Path, lines: list[str]) -
     assert file.read_text() == "".join(lines[:2])
 
 
+@pytest.mark.parametrize("damage", [b'{"step": 2, "lo', b"\xff\xfe", b"[]", b'{"step": "2"}', b""])
+def test_a_damaged_line_costs_that_line_alone(tmp_path: Path, damage: bytes) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b'{"step": 1}\n' + damage + b'\n{"step": 3}\n')
+    assert drop_after(file, 3, range(1, 4)) == (
+        f"{file}: 1 damaged lines dropped, 1 missing; what they held is lost, the run goes on"
+    )
+    assert file.read_text() == '{"step": 1}\n{"step": 3}\n'
+    assert drop_after(file, 3) is None
+
+
+@pytest.mark.parametrize("name", [METRICS, "heldout.jsonl"])
+def test_a_run_that_has_lost_a_log_goes_on_and_says_so(straight: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(straight, out)
+    shutil.rmtree(run_folder.newest(out))
+    (out / name).unlink()
+    result = invoke(run, "--out", str(out), "--resume")
+    assert result.exit_code == 0, result.output
+    assert _flat(result.output).count("damaged lines dropped") == 1
+    assert re.search(rf"{name}: 0 damaged lines dropped, [14] missing", _flat(result.output))
+    assert same(newest_weights(out), newest_weights(straight))
+    summaries = [json.loads((folder / "summary.json").read_text()) for folder in (out, straight)]
+    assert summaries[0]["after"] == summaries[1]["after"]
+    assert summaries[0]["before"] == ({} if name == "heldout.jsonl" else summaries[1]["before"])
+    assert bool(re.search(r"user_acoustic +│ +- │", result.output)) is (name == "heldout.jsonl")
+
+
 # -- saving -----------------------------------------------------------------------------------------------------------
 
 

@@ -243,6 +243,9 @@ def test_bad_recordings(checkpoint: Path, tmp_path: Path, what: str, status: int
         (["--voice-prompt", "nobody.wav"], 2, "no such file"),
         (["--voice-prompt", "nobody.wav", "--voice-prompt-dir", "."], 2, "no nobody.wav in ."),
         (["--temp-audio", "-1"], 2, "-1"),
+        (["--temp-audio", "nan"], 2, "'--temp-audio': found nan, expected a finite number"),
+        (["--temp-text", "inf"], 2, "'--temp-text': found inf, expected a finite number"),
+        (["--seed", str(2**64)], 2, "'--seed'"),
         (["--output-wav", "/no/such/folder/a.wav"], 2, "its folder does not exist"),
         (["--text-prompt", "word " * 4000], 1, "the model remembers 3000"),
         (["--hf-repo", "/nowhere/at/all"], 1, "nowhere"),
@@ -289,7 +292,22 @@ def test_no_file_is_given_twice(checkpoint: Path, tmp_path: Path) -> None:
     assert user.read_bytes() == recorded and not (tmp_path / "agent.wav").exists()
 
 
-def test_silence_is_no_voice_prompt(checkpoint: Path, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "silent.wav", np.zeros(24000), 24000)
-    result = run(checkpoint, tmp_path, "--voice-prompt", tmp_path / "silent.wav")
-    assert result.exit_code == 1 and "silent" in result.output
+def _with_a_peak(height: float) -> np.ndarray:
+    sound = tiny.sound("voice", 0.9).astype(np.float32)
+    sound[5000] = height
+    return sound
+
+
+@pytest.mark.parametrize(
+    ("sound", "message"),
+    [
+        (np.zeros(24000), "prompt.wav: the voice sample is silent; expected speech"),
+        (tiny.sound("voice", 0.3), "prompt.wav: the voice sample has 0.30 s; expected 0.4 s of speech or more"),
+        (_with_a_peak(1e20), "prompt.wav: the voice sample has a peak of 1e+20, full scale being 1"),
+        (_with_a_peak(1e10), "prompt.wav: the voice sample has a peak of 1e+10, full scale being 1"),
+    ],
+)
+def test_what_is_no_voice_is_no_voice_prompt(checkpoint: Path, tmp_path: Path, sound: np.ndarray, message: str) -> None:
+    soundfile.write(tmp_path / "prompt.wav", sound, 24000, subtype="FLOAT")
+    result = run(checkpoint, tmp_path, "--voice-prompt", tmp_path / "prompt.wav")
+    assert result.exit_code == 1 and message in " ".join(result.output.split()), result.output

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from finetune.metrics import METRICS, TIMINGS, drop_after
+from finetune.metrics import METRICS, TIMINGS
 from finetune.watch import Start, StepReport, Watcher
 from finetune.watchers.speed import Cost, peak_memory_bytes
 
@@ -39,8 +39,6 @@ class RunLog(Watcher):
     """Writes both logs."""
 
     def on_start(self, start: Start) -> None:
-        for name in (METRICS, TIMINGS):
-            drop_after(start.run / name, start.step)
         self._cost = Cost.of(start.model, start.device)
         self._metrics = (start.run / METRICS).open("a", encoding="utf-8")
         self._timings = (start.run / TIMINGS).open("a", encoding="utf-8")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fisherprep.loudness import LOUDNESS_NEEDS_S
 from fisherprep.schema import CODEC_RATE_HZ, FRAME_RATE_HZ, FRAME_SAMPLES, NUM_CODEBOOKS
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ CHUNK_FRAMES = 50
 """Frames that go through the convolutions at once: 4 s. Bounds memory; longer chunks were slower on a CPU."""
 VOICE_LUFS = -24.0
 """Loudness of a voice prompt (NVIDIA/personaplex, moshi/moshi/models/lm.py, load_voice_prompt)."""
+LOUDEST_SAMPLE = 2.0**31
+"""Above full scale by as much as 32-bit integers that were never scaled; no recording has more."""
 
 
 def load_mimi(weights: Path, architecture: Path | None, device: str) -> MimiModel:
@@ -151,7 +154,8 @@ def encode_voice(mimi: MimiModel, samples: np.ndarray) -> np.ndarray:
         int16 [8, Tv]; the last frame is filled with zeros.
 
     Raises:
-        ValueError: the span is silent or shorter than the 0.4 s over which loudness is defined.
+        ValueError: the span is silent, shorter than the 0.4 s over which loudness is defined, or holds numbers that no
+            recording has.
     """
     return encode_channels(mimi, voice_level(samples)[None])[0]
 
@@ -160,10 +164,16 @@ def voice_level(samples: np.ndarray) -> np.ndarray:
     """A voice sample, float32 [N] at 24 kHz, brought to -24 LUFS.
 
     Raises:
-        ValueError: the span is silent or shorter than the 0.4 s over which loudness is defined.
+        ValueError: the span is silent, shorter than the 0.4 s over which loudness is defined, or holds numbers that no
+            recording has.
     """
     import pyloudnorm
 
+    if len(samples) < round(LOUDNESS_NEEDS_S * CODEC_RATE_HZ):
+        length_s = len(samples) / CODEC_RATE_HZ
+        raise ValueError(f"the voice sample has {length_s:.2f} s; expected {LOUDNESS_NEEDS_S} s of speech or more")
+    if not (peak := float(np.abs(samples).max())) <= LOUDEST_SAMPLE:
+        raise ValueError(f"the voice sample has a peak of {peak:.3g}, full scale being 1; expected a recording")
     loudness = pyloudnorm.Meter(CODEC_RATE_HZ).integrated_loudness(samples)
     if not np.isfinite(loudness):
         raise ValueError("the voice sample is silent; expected speech")
