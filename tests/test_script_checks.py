@@ -256,3 +256,17 @@ def test_what_is_known_of_an_order_licenses_nothing():
     order = {1: (OrderLine("latte", "large"), OrderLine("blueberry muffin"))}
     assert "wrong_price" in reasons(told.format("eight dollars"), orders=order)
     assert reasons(told.format("eight dollars")) == ["wrong_price"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Three bagels is nine, plus two seventy-five, so eleven seventy-five.", []),
+        ("Three bagels is eight, plus two seventy-five, so eleven seventy-five.", ["invented_number"]),
+        ("Three bagels is nine, plus two fifty, so eleven seventy-five.", ["wrong_price"]),
+        ("Three bagels is nine, plus two seventy-five, so twelve seventy-five.", ["wrong_price"]),
+    ],
+)
+def test_what_several_come_to_may_be_said_in_dollars_alone(said, expected):
+    prompt = PROMPT + " Bagel: $3.00. Drip coffee: small $2.00, large $2.75."
+    assert reasons(f"\nCustomer: Three bagels and a large drip.\nBarista: {said}\n", prompt=prompt) == expected

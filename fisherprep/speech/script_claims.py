@@ -150,6 +150,7 @@ class Claims:
                     or is_handed(unnamed, heard)
                     or self.prices.is_apart(index, unnamed, heard)
                     or self.prices.is_bare_sum(index, unnamed, heard)
+                    or self.prices.is_in_dollars(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):
                     continue

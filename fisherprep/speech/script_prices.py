@@ -231,6 +231,12 @@ class Prices:
         values = [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))]
         return any(abs(value - cents) <= off * cents for value in values for cents in apart)
 
+    def is_in_dollars(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a small number is what is named before it comes to ("three bagels is nine")."""
+        at = max((h.end for h in hear(sentence) if h.end <= heard.start and h.values(MONEY)), default=0)
+        named = named_in(sentence[at : heard.start], self.facts) if is_priced(sentence, heard) else []
+        return bool(named) and any(100 * n in self._sums_of(named, set(), index) for n in heard.values(NUMBER))
+
     def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
         return is_alone(sentence, heard) and self._adds_up(index, heard, self._needed(index, sentence))
