@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ name is <Name>. Information: <facts>.``), with a fact sheet's values in its plac
 
 
 MAX_DIALOGUES = 1_000_000
+_NO_ROLE = re.compile(r"[:()\n]|^#|^\s*$")
+"""What script files could not begin a line with."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,9 @@ def check_domain(domain: Domain, node: Node) -> None:
     keys = node.mapping()
     if not 1 <= domain.dialogues <= MAX_DIALOGUES:
         keys["dialogues"].fail(f"1 or more, up to {MAX_DIALOGUES:,}")
+    for key in ("agent_role", "user_role"):
+        if _NO_ROLE.search(keys[key].text()):
+            keys[key].fail("a name without colon and brackets: lines of scripts begin with it and a colon")
     if domain.agent_role.lower() == domain.user_role.lower():
         keys["user_role"].fail("another name than agent_role")
     if domain.scripts is None and domain.grammar is None:

@@ -37,6 +37,8 @@ def write(tmp_path, text):
         ("name: x\ntables: x\nsplit: 3", "split"),
         ("name: x\ntables: x\ndomain: {scripts: s, agent_role: A}", "user_role"),
         ("name: x\ntables: x\ndomain: {scripts: s, agent_role: A, user_role: A}", "user_role"),
+        ("name: x\ntables: x\ndomain: {scripts: s, agent_role: 'A: B', user_role: A}", "agent_role: found 'A: B'"),
+        ("name: x\ntables: x\ndomain: {scripts: s, agent_role: A, user_role: '#1'}", "user_role: found '#1'"),
         ("- a list", "expected keys and values"),
         ("a: [", "YAML"),
         ("", "expected keys and values"),

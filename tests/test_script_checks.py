@@ -225,3 +225,48 @@ def test_goods_of_any_letters_are_one_thing():
     assert reasons(asked.format("nine dollars"), prompt=prompt) == []
     assert reasons(asked.format("eight dollars"), prompt=prompt) == ["wrong_price"]
     assert reasons(asked.format("nine dollars")) != []
+
+
+LIBRARY = (
+    "You work for Pine Library which is a public library and your name is Rita. Information: Book reservation: $1.00. "
+    "Room booking: $10.00. Books may be kept for 3 weeks."
+)
+
+
+def test_an_order_is_counted_by_what_the_user_orders_and_named():
+    """A question orders nothing, what a word means elsewhere in the prompt is no item, and what was counted is said."""
+    told = (
+        "\nCustomer: Hi, {}\nBarista: Three weeks.\nCustomer: And I would like a room booking.\nBarista: That's {}.\n"
+    )
+    assert reasons(told.format("how long may I keep a book?", "ten dollars"), prompt=LIBRARY) == []
+    assert reasons(told.format("please tell me of the books.", "ten dollars"), prompt=LIBRARY) == []
+    assert reasons(told.format("I'd like a book reservation.", "eleven dollars"), prompt=LIBRARY) == []
+    found = check(told.format("I'd like a book reservation.", "ten dollars"), prompt=LIBRARY).violations
+    assert [v.reason for v in found] == ["wrong_price"]
+    assert "book reservation and room booking" in found[0].expected
+    changed = (
+        "\nCustomer: I'd like a book reservation, I mean, a room booking.\nBarista: Sure. That'll be ten dollars.\n"
+    )
+    assert reasons(changed, prompt=LIBRARY) == []
+
+
+def test_what_is_known_of_an_order_licenses_nothing():
+    """The same dialogue gets the same verdict when it is read from a file, where no order is known."""
+    told = "\nCustomer: Hi, a large latte, please.\nBarista: Sure. That's {}.\nCustomer: Thanks.\n"
+    order = {1: (OrderLine("latte", "large"), OrderLine("blueberry muffin"))}
+    assert "wrong_price" in reasons(told.format("eight dollars"), orders=order)
+    assert reasons(told.format("eight dollars")) == ["wrong_price"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Three bagels is nine, plus two seventy-five, so eleven seventy-five.", []),
+        ("Three bagels is eight, plus two seventy-five, so eleven seventy-five.", ["invented_number"]),
+        ("Three bagels is nine, plus two fifty, so eleven seventy-five.", ["wrong_price"]),
+        ("Three bagels is nine, plus two seventy-five, so twelve seventy-five.", ["wrong_price"]),
+    ],
+)
+def test_what_several_come_to_may_be_said_in_dollars_alone(said, expected):
+    prompt = PROMPT + " Bagel: $3.00. Drip coffee: small $2.00, large $2.75."
+    assert reasons(f"\nCustomer: Three bagels and a large drip.\nBarista: {said}\n", prompt=prompt) == expected

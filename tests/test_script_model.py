@@ -55,10 +55,10 @@ def changed(**turn) -> dict:
 
 
 def test_an_answer_becomes_a_script():
-    script, orders = parse_answer(json.dumps(GOOD), BRIEF)
+    script, order = parse_answer(json.dumps(GOOD), BRIEF)
     assert [(li.role, li.kind) for li in script.lines][:2] == [("Buyer", "turn"), ("Seller", "interruption")]
-    assert list(orders) == [1]
-    assert CHECKER.check(script, BRIEF.prompts, orders).violations == []
+    assert [str(line) for line in order] == ["2 large green tea"]
+    assert CHECKER.check(script, BRIEF.prompts, {1: order}).violations == CHECKER.unsaid(script, order) == []
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,15 @@ def test_a_wrong_total_is_told_and_mended():
     assert second["messages"][:2] == first["messages"]
     quoted, told = (message["content"] for message in second["messages"][2:])
     assert quoted == WRONG and "turn 2: found" in told and "six dollars" in told
+
+
+@pytest.mark.parametrize("item", [{"item": "mint tea"}, {"extras": ["oat milk"]}, {"count": 3}])
+def test_an_order_is_what_the_turns_say(item):
+    """Also where no turn says a total that it could be held against."""
+    told = changed(text="Sure, coming up.")
+    assert exchange(json.dumps(told))[1].script is not None
+    _, step = exchange(*3 * [json.dumps({**told, "order": [{**GOOD["order"][0], **item}]})])
+    assert [p.reason for p in step.problems] == ["wrong_order"]
 
 
 def test_what_never_passes_has_no_script_and_each_try_is_another_request():

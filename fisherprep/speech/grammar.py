@@ -15,6 +15,7 @@ from typing import Any
 
 from fisherprep.domain import Behaviours
 from fisherprep.speech import templates
+from fisherprep.speech.grammar_circles import check_circles
 from fisherprep.speech.templates import Template, Test, parse_condition, parse_path, parse_template
 from fisherprep.strict_yaml import Node, read_yaml
 
@@ -258,7 +259,7 @@ def all_bound(scenario: ScenarioGrammar) -> set[str]:
 
 
 def _check(scenario: ScenarioGrammar, known: set[str] | frozenset[str]) -> None:
-    """Every rule, block and value that is named is defined somewhere."""
+    """Every rule, block and value that is named is defined somewhere, and none by itself."""
     blocks = [step for steps in scenario.blocks.values() for step in walk_steps(steps)]
     steps = [*walk_steps(scenario.steps), *blocks]
     for step in steps:
@@ -274,6 +275,17 @@ def _check(scenario: ScenarioGrammar, known: set[str] | frozenset[str]) -> None:
         for test in way.when:
             if test.path.names[0] not in known:
                 way.text.node.fail("the name of a fact or of something picked before", found=test.path.names[0])
+    check_circles({name: _calls(block) for name, block in scenario.blocks.items()}, "calls")
+    check_circles({name: _rules_in(ways) for name, ways in scenario.rules.items()}, "rules")
+
+
+def _calls(steps: tuple[Step, ...]) -> dict[str, Node]:
+    return {step.node.text(): step.node for step in walk_steps(steps) if step.kind == "call"}
+
+
+def _rules_in(ways: tuple[Way, ...]) -> dict[str, Node]:
+    parts = [(part, way.text.node) for way in ways for part in way.text.walk()]
+    return {part.name: node for part, node in parts if isinstance(part, templates.Rule)}
 
 
 def likely(name: str, known: Iterable[str]) -> str:

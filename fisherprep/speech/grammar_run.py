@@ -82,7 +82,9 @@ def tidy(text: str) -> str:
 def _steps(run: _Run, steps: Sequence[Step], depth: int) -> None:
     for step in steps:
         if depth > MAX_DEPTH:
-            step.node.fail(f"an end after at most {MAX_DEPTH} calls within each other", fix="break the circle of calls")
+            step.node.fail(
+                f"an end after at most {MAX_DEPTH} calls within each other", fix="call less within each other"
+            )
         if len(run.lines) >= MAX_LINES:
             step.node.fail(f"at most {MAX_LINES} lines of a dialogue", fix="repeat less")
         _DO[step.kind](run, step, depth)
@@ -108,7 +110,7 @@ def _choose(run: _Run, ways: Sequence[Way], step: Step | None = None) -> Way:
 
 def _expand(run: _Run, parts: Sequence[Part], text: Template, style: Style, depth: int) -> str:
     if depth > MAX_DEPTH:
-        text.node.fail(f"rules within each other at most {MAX_DEPTH} deep", fix="break the circle of rules")
+        text.node.fail(f"rules within each other at most {MAX_DEPTH} deep", fix="nest them less")
     said = []
     for part in parts:
         if isinstance(part, str):

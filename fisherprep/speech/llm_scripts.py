@@ -128,8 +128,8 @@ def build_messages(brief: Brief) -> list[dict[str, str]]:
     return [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": task}]
 
 
-def parse_answer(text: str, brief: Brief) -> tuple[Script, dict[int, tuple[OrderLine, ...]]]:
-    """A model's text as a script, and what its last total has to come to.
+def parse_answer(text: str, brief: Brief) -> tuple[Script, tuple[OrderLine, ...]]:
+    """A model's text as a script, and what it says is paid for in the end.
 
     Raises:
         ValueError: it holds no JSON object as the schema has it.
@@ -139,7 +139,7 @@ def parse_answer(text: str, brief: Brief) -> tuple[Script, dict[int, tuple[Order
     return read_answer(text, lambda data: _script(data, brief), frozenset(SCHEMA["properties"]))
 
 
-def _script(data: dict[str, Any], brief: Brief) -> tuple[Script, dict[int, tuple[OrderLine, ...]]]:
+def _script(data: dict[str, Any], brief: Brief) -> tuple[Script, tuple[OrderLine, ...]]:
     data = _object(data, "the answer", SCHEMA)
     roles = dict(zip(("agent", "user"), brief.roles, strict=True))
     lines = []
@@ -157,7 +157,7 @@ def _script(data: dict[str, Any], brief: Brief) -> tuple[Script, dict[int, tuple
         lines.append(ScriptLine(number, roles[turn["speaker"]], turn["kind"], said, words))
     if {line.role for line in lines} != set(brief.roles) or len(lines) > _MAX_TURNS:
         raise ValueError(f"found {len(lines)} turns, expected turns of both sides, {_MAX_TURNS} at most")
-    return Script(brief.name, brief.prompts[-1], tuple(lines)), _claim(lines, _order(data["order"]), brief.roles[0])
+    return Script(brief.name, brief.prompts[-1], tuple(lines)), _order(data["order"])
 
 
 def _object(value: Any, what: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -185,9 +185,9 @@ def _order(value: Any) -> tuple[OrderLine, ...]:
     return tuple(lines)
 
 
-def _claim(lines: list[ScriptLine], order: tuple[OrderLine, ...], agent: str) -> dict[int, tuple[OrderLine, ...]]:
+def _claim(script: Script, order: tuple[OrderLine, ...], agent: str) -> dict[int, tuple[OrderLine, ...]]:
     """The agent's last line with a total has to name what the order costs."""
-    totals = [i for i, line in enumerate(lines) if line.role == agent and says_total(line.text)]
+    totals = [i for i, line in enumerate(script.lines) if line.role == agent and says_total(line.text)]
     return {totals[-1]: order} if order and totals else {}
 
 
@@ -249,12 +249,14 @@ class Writing:
 
     def _read(self, reply: Reply) -> tuple[Script | None, tuple[Violation, ...]]:
         try:
-            script, orders = parse_answer(reply.text, self.brief)
+            script, order = parse_answer(reply.text, self.brief)
         except ValueError as err:
             cut_off = f"the answer was cut off after {self.plan.max_tokens} tokens; " if reply.cut_off else ""
             fix = "raise --retries or --max-tokens, or use a larger model"
             return None, (Violation("bad_answer", 0, f"{cut_off}{err}", "an answer as the schema has it", fix),)
+        orders = _claim(script, order, self.brief.roles[0])
         found = self.checker.check(script, self.brief.prompts, orders).violations
+        found += self.checker.unsaid(script, order)
         fix = "raise --retries, or use a larger model"
         return replace(script, file=f"{self.brief.name}.txt"), tuple(replace(v, fix=fix) for v in found)
 

@@ -6,7 +6,7 @@ Read from the prompt's own text, so that a hand-written script is checked by the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -122,16 +122,20 @@ def prompt_facts(prompt: str, sizes: Iterable[str] = ()) -> PromptFacts:
         vocabulary(prompt),
         hours_of(_sentences(prompt)),
         slots_of(_sentences(prompt)),
-        _nicknames(offers),
+        _nicknames(offers, " ".join(_sentences(prompt))),
     )
 
 
-def _nicknames(offers: Iterable[str]) -> dict[str, str]:
-    """Heads of names, and their first words, that only one item has."""
+def _nicknames(offers: Collection[str], text: str) -> dict[str, str]:
+    """Heads of names, and their first words, that only one item has; first words only where the prompt's text has them
+    for nothing else ("Book reservation: $1.00. Books may be kept for two weeks")."""
     found: dict[str, set[str]] = {}
+    for _, start, end in reversed(mentions(text, offers)):
+        text = text[:start] + text[end:]
+    others = vocabulary(text)
     for item in offers:
         words = re.split(r" with | of | \(", _CONTAINER.sub("", item))[0].split()
-        for word in {words[-1], words[0]} if len(words) > 1 or words[0] != item else ():
+        for word in {words[-1], *({words[0]} - others)} if len(words) > 1 or words[0] != item else ():
             if len(word) >= 3 and word.isalpha() and word not in _TOO_SHORT | LOOKS:
                 found.setdefault(word, set()).add(item)
     return {word: items.pop() for word, items in found.items() if len(items) == 1 and word not in offers}

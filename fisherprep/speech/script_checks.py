@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fisherprep.speech.heard import NUMBER, all_values
 from fisherprep.speech.prompt_facts import prompt_facts
 from fisherprep.speech.script_claims import Claims, Violation, short
 from fisherprep.speech.script_sums import OrderLine
@@ -70,6 +71,21 @@ class Checker:
         if not any(facts.name for facts in seen):
             report.unchecked["dialogues without a service prompt: the agent's name not checked"] += 1
         return report
+
+    def unsaid(self, script: Script, order: Sequence[OrderLine]) -> list[Violation]:
+        """What is said to be paid for in the end, and is not what the dialogue's lines name; nothing where the prompt
+        has no prices."""
+        facts = prompt_facts(script.prompt, self._sizes)
+        texts = [line.text for line in script.lines]
+        named = Counter(item for text in texts for item, _, _ in facts.named(text))
+        numbers = all_values(texts, NUMBER)
+        found = []
+        for line in order if facts.offers else ():
+            many = line.count > max(2, named[line.item.lower()]) and line.count not in numbers
+            if many or not all(named[item.lower()] for item in (line.item, *line.extras)):
+                expected = "an order of what the turns name, as often as they say"
+                found.append(Violation("wrong_order", 0, short(f"order: {line}"), expected, "write what is ordered"))
+        return found
 
 
 def _form(script: Script) -> list[Violation]:

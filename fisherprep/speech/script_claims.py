@@ -78,7 +78,7 @@ class Claims:
         orders: Mapping[int, tuple[OrderLine, ...]],
     ) -> None:
         self.script, self.facts, self.agent, self.offers, self.orders = script, facts, agent, offers, orders
-        self.prices = Prices(script, facts, agent, orders)
+        self.prices = Prices(script, facts, agent)
         users = [line.text for line in script.lines if line.role != agent]
         self.user_clocks = all_values(users, CLOCK)
         self.user_numbers = all_values(users, NUMBER)
@@ -150,6 +150,7 @@ class Claims:
                     or is_handed(unnamed, heard)
                     or self.prices.is_apart(index, unnamed, heard)
                     or self.prices.is_bare_sum(index, unnamed, heard)
+                    or self.prices.is_in_dollars(index, unnamed, heard)
                     or re.match(r" sec(?:ond)?s?\b", unnamed[heard.end :])
                 ):
                     continue
@@ -190,10 +191,9 @@ class Claims:
         return any(1 <= n <= 12 for n in heard.values(NUMBER)) and bool(self.facts.named(after))
 
     def _is_count(self, heard: Heard) -> bool:
-        counts = {line.count for order in self.orders.values() for line in order}
         dollars = {money // 100 for money in self.facts.money if money % 100 == 0}
         dozen = {12} if "dozen" in self.user_words else set()
-        return any(value in counts | dollars | dozen for value in heard.values(NUMBER))
+        return any(value in dollars | dozen for value in heard.values(NUMBER))
 
     # -- names, hours, discounts -------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from fisherprep.speech.heard import CLOCK, MONEY, NUMBER, Heard, all_values, hear
@@ -22,7 +22,7 @@ from fisherprep.speech.script_amounts import (
 )
 from fisherprep.speech.script_compared import asks_difference, differences, is_difference
 from fisherprep.speech.script_goods import agrees, refuses
-from fisherprep.speech.script_sums import Named, OrderLine, candidate_sums, named_in, order_cents
+from fisherprep.speech.script_sums import Named, candidate_sums, named_in
 from fisherprep.speech.scripts import Script
 
 _CHANGE = re.compile(r"\b(?:change|back|owe|left|rest|difference|out of|from your)\b", re.IGNORECASE)
@@ -40,11 +40,11 @@ _ORDERS = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    r"\b(?:how much|how many|do you|are there|is there|is the|are the|what|which|does|did)\b", re.IGNORECASE
+    r"\b(?:how (?!about)\w+|do you|are there|is there|is the|are the|what|which|does|did)\b", re.IGNORECASE
 )
 _CHANGES = re.compile(
     r"\b(?:instead|actually|change|cancel|never ?mind|no|not|without|scratch|forget|rather|wait|swap|remove|take off|"
-    r"skip|leave out|just|only|sorry|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|"
+    r"skip|leave out|just|only|sorry|i mean|make (?:it|that)|or|if|maybe|switch|free|card|points?|stamps?|"
     r"coupon|included)\b|n't\b",
     re.IGNORECASE,
 )
@@ -59,11 +59,15 @@ _ROUGHLY_OFF = 0.2
 """How far "almost a dollar" may be from it."""
 
 
+def _and(items: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(sorted(items)))
+
+
 class Prices:
     """What the amounts of one dialogue may be, under one prompt."""
 
-    def __init__(self, script: Script, facts: PromptFacts, agent: str, orders: Mapping[int, tuple[OrderLine, ...]]):
-        self.script, self.facts, self.agent, self.orders = script, facts, agent, orders
+    def __init__(self, script: Script, facts: PromptFacts, agent: str):
+        self.script, self.facts, self.agent = script, facts, agent
         users = [line.text for line in script.lines if line.role != agent]
         self.user_money = all_values(users, MONEY)
         self.paid = self.user_money | {100 * n for n in all_values(users, NUMBER) if n <= 500}
@@ -89,12 +93,14 @@ class Prices:
             at = heard.end + (next_price(sentence[heard.end :]) if FOR.match(sentence[heard.end :]) else 0)
             fits = self._fits_named(index, sentence, named, heard)
             if named and not fits:
-                yield "wrong_total" if total else "wrong_price", heard, "the price of what is named"
+                yield "wrong_total" if total else "wrong_price", heard, f"the price of {_and(n.item for n in named)}"
             elif not (named and (not total or asked or heard is not amounts[-1])) and not self._fits(
                 index, sentence, heard, alone and not asked
             ):
-                expected = "a sum of the prompt's prices for all that was ordered"
-                yield ("wrong_total", heard, expected) if total else ("wrong_price", heard, "a price of the prompt")
+                counted = self._has_to_hold(index, sentence, alone and not asked)
+                ordered = f" that has all that was ordered: {_and(counted)}" if counted else ""
+                expected = "a sum of the prompt's prices" if total or counted else "a price of the prompt"
+                yield "wrong_total" if total else "wrong_price", heard, expected + ordered
 
     def _is_time(self, sentence: str, heard: Heard) -> bool:
         if self.is_price_alone(sentence):
@@ -195,7 +201,7 @@ class Prices:
             return True
         others = facts.money - {cents for sizes in facts.offers.values() for cents in sizes.values()}
         bare = alone and not named
-        needed = self._needed(index, sentence) if TOTAL.search(sentence) or bare else frozenset()
+        needed = self._has_to_hold(index, sentence, alone)
         if not TOTAL.search(sentence) and any(
             v in facts.money if not (bare and needed) else v in others for v in values
         ):
@@ -203,6 +209,11 @@ class Prices:
         if self._adds_up(index, heard, needed):
             return True
         return bool(_CHANGE.search(sentence)) and self._is_change(index, values)
+
+    def _has_to_hold(self, index: int, sentence: str, alone: bool) -> frozenset[str]:
+        """The items that an amount has to have in it: those of a total, or of an amount that names nothing."""
+        bare = alone and not named_in(sentence, self.facts)
+        return self._needed(index, sentence) if TOTAL.search(sentence) or bare else frozenset()
 
     def is_change(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a number without "dollars" is the change ("and three back")."""
@@ -219,6 +230,12 @@ class Prices:
         off = _ROUGHLY_OFF if _ROUGHLY.search(sentence[: heard.start]) else 0.0
         values = [*heard.values(MONEY), *(100 * n for n in heard.values(NUMBER))]
         return any(abs(value - cents) <= off * cents for value in values for cents in apart)
+
+    def is_in_dollars(self, index: int, sentence: str, heard: Heard) -> bool:
+        """Whether a small number is what is named before it comes to ("three bagels is nine")."""
+        at = max((h.end for h in hear(sentence) if h.end <= heard.start and h.values(MONEY)), default=0)
+        named = named_in(sentence[at : heard.start], self.facts) if is_priced(sentence, heard) else []
+        return bool(named) and any(100 * n in self._sums_of(named, set(), index) for n in heard.values(NUMBER))
 
     def is_bare_sum(self, index: int, sentence: str, heard: Heard) -> bool:
         """Whether a sentence is but a number, and that a total ("Ninety-two, then")."""
@@ -239,8 +256,6 @@ class Prices:
 
     def _sums(self, index: int, needed: frozenset[str]) -> set[int]:
         sums = candidate_sums([li.text for li in self.script.lines[: index + 1]], self.facts, needed)
-        if isinstance(ordered := order_cents(self.orders.get(index, ()), self.facts), int):
-            sums.add(ordered)
         return self._reduced(sums)
 
     def _reduced(self, sums: set[int]) -> set[int]:
