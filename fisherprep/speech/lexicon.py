@@ -27,7 +27,7 @@ _ABBREVIATIONS = ("mr", "mrs", "dr", "st")
 """Words whose full stop ends no sentence."""
 LETTER_A = "[['eI]]"
 _CLOSING = re.compile(r"[.,?!;:\-]+$")
-_INITIALISM = re.compile(r"((?:[^\W\d_][._]+)+[^\W\d_]?)('?s)?", re.IGNORECASE)
+_INITIALISM = re.compile(r"((?:[a-z][._]+)+[a-z]?)('?s)?", re.IGNORECASE)
 _PRICE = re.compile(r"\$(\d+)(?:\.(\d\d))?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)([ap]\.?m\.?)?", re.IGNORECASE)
 _PLAIN = {
